@@ -1,0 +1,49 @@
+# A few verbs; `make help` lists them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+TORCH ?= torch==2.13.0
+
+.PHONY: help setup demo test lint docs kills bench clean
+
+help:            ## this list
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+setup: $(BIN)/anew  ## make .venv with anew in it
+
+$(BIN)/anew: pyproject.toml hatch_build.py src/anew/capture/trace.c
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "anew needs Python 3.11 or later; this is " + sys.version)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $(BIN)/anew
+
+demo: setup      ## train real models under anew, reproduce one, explain a difference
+	$(BIN)/python -c 'import sklearn' 2>/dev/null || $(BIN)/python -m pip install --quiet scikit-learn
+	$(BIN)/anew demo
+
+# torch first: with it installed, nothing that asks for "torch" fetches another build.
+$(VENV)/.tested-with: pyproject.toml | setup
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --group test --group lint --group real
+	@touch $@
+
+test: setup $(VENV)/.tested-with  ## install what the tests need, and run them all
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup $(VENV)/.tested-with  ## ruff and mypy
+	$(BIN)/ruff check src tests benchmarks hatch_build.py
+	$(BIN)/ruff format --check src tests benchmarks hatch_build.py
+	$(BIN)/mypy
+
+docs: setup      ## write the generated parts of docs/
+	$(BIN)/python docs/generate.py
+
+kills: setup $(VENV)/.tested-with  ## the 1,000-kill trial in full
+	ANEW_KILLS=1000 $(BIN)/python -m pytest tests/store -k kill
+
+bench: setup $(VENV)/.tested-with  ## ours beside the peers that are installed
+	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+clean:           ## remove what the verbs above made
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,390 @@
+"""Turns what capture left in a run's spool into the run's record: code, environment, inputs, outputs, seeds, grade.
+
+Called by the supervisor when the script has ended, at exit of a script under plain Python, or by whoever finds a run
+whose processes are gone. Reads only the spool and the files themselves; says everything through `emit`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from anew.capture import environment as environments
+from anew.capture.code import TEXT_SUFFIXES, Snapshot, take
+from anew.capture.files import Sorter, Trace, Use, before_copy, is_new, present_place, read_trace
+from anew.capture.grade import grade
+from anew.capture.redact import Redactor, is_secret_file
+from anew.capture.variables import asked, asked_for
+from anew.errors import AnewError
+from anew.nesting import flatten
+from anew.store.location import Store
+from anew.store.objects import Entry, Objects
+
+_MOST_STORED_BYTES = 1 << 30
+_MOST_OUTSIDE_BYTES = 64 << 20
+_MOST_CODE_BYTES = 16 << 20
+_MOST_PIDS = 1000
+_MOST_SEARCHED_BYTES = 1 << 20
+_MOST_SETTINGS_BYTES = 1 << 20
+
+
+@dataclass
+class Finaliser:
+    """One run's end. `shot` is the snapshot taken at its start; `notes` what else bears on the grade."""
+
+    store: Store
+    objects: Objects
+    run_id: str
+    root: Path
+    cwd: Path
+    shot: Snapshot
+    redactor: Redactor
+    emit: Callable[[str, dict[str, Any]], None]
+    notes: dict[str, Any] = field(default_factory=dict)
+    environ: Mapping[str, str] | None = None  # the script's; None when it is not known any more
+
+    @functools.cached_property
+    def spool(self) -> Path:
+        return self.store.run(self.run_id) / "spool"
+
+    def finish(self) -> dict[str, Any]:
+        """Write the whole record; returns the grade. The spool is gone afterwards."""
+        trace = read_trace(self.spool)
+        found = trace.files
+        reports = self._reports()
+        self._said()
+        sorter = Sorter(self.root, self.store.root, self.cwd)
+        code = self._code(found, reports, sorter)
+        self._variables(code)
+        inputs = self._inputs(found, sorter)
+        self._outputs(found, sorter)
+        environment = self._environment(reports)
+        seeds = self._seeds(reports)
+        if trace.network:
+            self.notes["network"] = trace.network
+            self.emit("run", {"network": trace.network})
+        made = [sorter.name(path) for path in trace.folders if not sorter.ignored(path) and not sorter.temporary(path)]
+        if made:
+            self.emit("run", {"made_folders": made[:1000]})
+        self._stood(trace, sorter)
+        self.emit("run", {"pids": sorted({*trace.pids, *(report["pid"] for report in reports)})[:_MOST_PIDS]})
+        result = grade(code, environment, inputs, seeds, self.notes)
+        self.emit("grade", result)
+        self.objects.flush()
+        shutil.rmtree(self.spool, ignore_errors=True)
+        return result
+
+    def _stood(self, trace: Trace, sorter: Sorter) -> None:
+        """Keep what stood in the project at the start, without what the run had made by the time it was listed."""
+        fresh = [path for path, use in trace.files.items() if use.written and is_new(self.spool, path)]
+        made = {sorter.name(path) for path in [*trace.folders, *fresh]}
+        stood = {name: facts for name, facts in self.notes.get("stood", {}).items() if name not in made}
+        if stood:
+            self.emit("run", {"stood": self.objects.put_bytes(json.dumps(stood, sort_keys=True).encode())})
+
+    def _reports(self) -> list[dict[str, Any]]:
+        """The traced processes' last words, main process first."""
+        found = []
+        for path in self.spool.glob("exit-*.json"):
+            try:
+                found.append((path.stat().st_mtime_ns, dict(json.loads(path.read_text(errors="replace")))))
+            except (OSError, ValueError):
+                continue  # killed while writing
+        # Children leave before their parents: the last to go is the main process.
+        return [report for _, report in sorted(found, key=lambda pair: -pair[0])]
+
+    def _said(self) -> None:
+        try:
+            lines = (self.spool / "said").read_text(errors="surrogateescape").splitlines()
+        except OSError:
+            return
+        for line in lines:
+            try:
+                said = json.loads(line)
+                kind, body = said["kind"], said["body"]
+            except (ValueError, KeyError):
+                continue
+            if kind == "config":
+                self.emit("config", dict(self.redactor.value("", body)))  # type: ignore[call-overload]
+            elif kind == "problem":
+                self.notes.setdefault("problems", []).append(body["what"])
+            elif kind == "figure":
+                self._figure(body)
+
+    def _figure(self, body: dict[str, Any]) -> None:
+        try:
+            found = self.objects.put_file(self.spool / body["file"])
+        except (AnewError, OSError) as error:
+            self.notes.setdefault("problems", []).append(f"figure {body['name']}: {error}")
+            return
+        self.emit(
+            "output",
+            {"path": body["name"], "name": body["title"] or body["name"], "type": "figure", "shown": True}
+            | {"digest": found.digest, "size": found.size},
+        )
+
+    def _code(self, found: dict[str, Use], reports: list[dict[str, Any]], sorter: Sorter) -> dict[str, Any]:
+        """Add what was imported or opened to the snapshot, and say which files were in use."""
+        modules = {path: name for report in reports for name, path in report["modules"]}
+        opened = [path for path, use in found.items() if sorter.role(path) == "code" and use.first == "r"]
+        opened += [_source_of(path) for path in found if path.endswith(".pyc") and "__pycache__" in path]
+        used: dict[str, str] = {}
+        outside: dict[str, dict[str, str]] = {}
+        body = self.shot.body
+        self._undo_own_writes(found, sorter)
+        for path in dict.fromkeys([*opened, *modules]):
+            if "/site-packages/" in path or "/dist-packages/" in path or sorter.ignored(path):
+                continue
+            if not os.path.isfile(path) or path.endswith(".so"):
+                continue
+            name = sorter.name(path)
+            entry = self._code_file(path, name, found.get(path), sorter)
+            if entry is None:
+                continue
+            used[name] = body.get("redacted", {}).get(name, entry.digest)
+            if not sorter.inside(path):
+                outside[path] = {"digest": entry.digest, "import_root": _import_root(path, modules.get(path))}
+        body |= {"used": used, "outside": outside, "import_roots": self._import_roots(modules)}
+        body = self.shot.store(self.objects)
+        self.emit("code", body)
+        return body
+
+    def _variables(self, code: dict[str, Any]) -> None:
+        """Add the variables that the source in use asks for to those that are kept of every run."""
+        if self.environ is None:
+            return
+        texts = []
+        for digest in code["used"].values():
+            try:
+                texts.append(self.objects.get_bytes(digest).decode("utf-8", "replace"))
+            except AnewError:
+                continue
+        found, unset = asked(asked_for(texts), self.environ, self.redactor)
+        if found or unset:
+            kept = self.redactor.environment(self.environ) | found
+            self.emit("run", {"variables": kept, "variables_unset": [name for name in unset if name not in kept]})
+
+    def _import_roots(self, modules: dict[str, str]) -> list[str]:
+        """Entries of sys.path inside the project that an editable install (say) put there."""
+        main = next((path for path, name in modules.items() if name == "__main__"), "")
+        own = {os.path.dirname(main), str(self.cwd)}
+        roots = {_import_root(path, name) for path, name in modules.items() if path.startswith(f"{self.root}/")}
+        return sorted(roots - own)
+
+    def _undo_own_writes(self, found: dict[str, Use], sorter: Sorter) -> None:
+        """The snapshot is taken while the script already runs: what the script wrote meanwhile is not part of it."""
+        for path, use in found.items():
+            name = sorter.name(path)
+            if not use.written or name not in self.shot.entries:
+                continue
+            copy = before_copy(self.spool, path)
+            entry = None if copy is None else take(copy, name, self.objects, self.redactor, self.shot.body)
+            if entry is not None:
+                self.shot.entries[name] = entry
+            elif copy is None:
+                del self.shot.entries[name]
+
+    def _code_file(self, path: str, name: str, use: Use | None, sorter: Sorter) -> Entry | None:
+        known = self.shot.entries.get(name)
+        copy = before_copy(self.spool, path)
+        try:
+            if known is not None:
+                if use is not None and use.mtime_ns and copy is None:
+                    info = os.stat(path)
+                    if (info.st_size, info.st_mtime_ns) != (use.size, use.mtime_ns):
+                        # Edited while it ran. The snapshot of the start is what ran, if it is what was opened.
+                        self.notes.setdefault("edited_meanwhile", []).append(name)
+                return known
+            entry = take(copy or Path(path), name, self.objects, self.redactor, self.shot.body, _MOST_CODE_BYTES)
+        except (OSError, AnewError):
+            return None
+        if entry is not None and sorter.inside(path):
+            self.shot.entries[name] = entry
+        return entry
+
+    def _inputs(self, found: dict[str, Use], sorter: Sorter) -> list[dict[str, Any]]:
+        inputs = []
+        for path, use in found.items():
+            role = sorter.role(path)
+            if use.first not in "rapu" or sorter.ignored(path) or role == "code":
+                continue
+            if use.first in "ap" and before_copy(self.spool, path) is None and use.written and use.size == 0:
+                continue  # made by this run
+            present = present_place(found, path) if use.moved_away else path
+            item = self._input(path, use, {"path": sorter.name(path), "role": role}, present, sorter.inside(path))
+            if item is not None:
+                inputs.append(item)
+                self.emit("input", item)
+                if item["role"] == "config" and item.get("stored"):
+                    self._settings(item)
+        return inputs
+
+    def _settings(self, item: dict[str, Any]) -> None:
+        """The settings in a JSON or TOML file that the run read (YAML is said by the run itself, see listen.py)."""
+        parse = {".json": json.loads, ".toml": tomllib.loads}.get(os.path.splitext(item["path"])[1].lower())
+        if parse is None or item["size"] > _MOST_SETTINGS_BYTES:
+            return
+        try:
+            values = parse(self.objects.get_bytes(item.get("stored_as", item["digest"])).decode())
+        except (AnewError, ValueError, RecursionError):
+            return  # not what its name says: the file itself is kept all the same
+        if isinstance(values, dict):
+            shown = {key: self.redactor.value(key, value) for key, value in flatten(values, ".").items()}
+            self.emit("config", {"values": shown, "source": item["path"]})
+
+    def _input(self, path: str, use: Use, item: dict[str, Any], present: str, inside: bool) -> dict[str, Any] | None:
+        item["outside"] = not inside
+        if not use.read:
+            item["appended_to"] = True  # it must stand there again, but can't have moved a result
+        if is_secret_file(os.path.basename(path)):
+            return item | {"secret": True, "digest": "", "size": use.size, "stored": False}
+        copy = before_copy(self.spool, path)
+        source = copy or Path(present)
+        try:
+            info = os.stat(source)
+            if copy is None and use.mtime_ns and (info.st_size, info.st_mtime_ns) != (use.size, use.mtime_ns):
+                item["changed"] = True
+            most = _MOST_STORED_BYTES if inside else _MOST_OUTSIDE_BYTES
+            keep = info.st_size <= most
+            if item["role"] == "config" and keep:
+                entry = take(source, item["path"], self.objects, self.redactor, self.shot.body, _MOST_CODE_BYTES)
+                if entry is not None:
+                    original = self.shot.body.get("redacted", {}).get(item["path"], entry.digest)
+                    stored = {"stored_as": entry.digest} if original != entry.digest else {}
+                    return item | {"digest": original, "size": info.st_size, "stored": True} | stored
+            ref = self.objects.hash_file(source)
+            if keep and not self.objects.has(ref.digest):  # what is there was looked through when it came
+                if self._holds_secret(path, source, info.st_size):
+                    item["secret"], keep = True, False
+                else:
+                    ref = self.objects.put_file(source)
+        except FileNotFoundError:
+            return None if not inside else item | {"digest": "", "size": use.size, "stored": False}
+        except (OSError, AnewError) as error:
+            return item | {"digest": "", "size": use.size, "stored": False, "problem": str(error)}
+        return item | {"digest": ref.digest, "size": ref.size, "stored": keep}
+
+    def _outputs(self, found: dict[str, Use], sorter: Sorter) -> None:
+        for path, use in found.items():
+            if not use.written or use.moved_away or sorter.ignored(path):
+                continue
+            if sorter.temporary(path) and not self._named_in_code(path):
+                continue  # scratch
+            if not os.path.isfile(path) or is_secret_file(os.path.basename(path)):
+                continue
+            copy = before_copy(self.spool, path)
+            try:
+                size = os.stat(path).st_size
+                secret = self._holds_secret(path, Path(path), size)
+                keep = size <= _MOST_STORED_BYTES and not secret
+                ref = self.objects.put_file(Path(path)) if keep else self.objects.hash_file(Path(path))
+                if copy is not None and use.first in "ap" and self.objects.hash_file(copy).digest == ref.digest:
+                    continue  # opened for writing, and left as it was
+            except (OSError, AnewError) as error:
+                self.notes.setdefault("problems", []).append(f"output {sorter.name(path)}: {error}")
+                continue
+            item = {"path": sorter.name(path), "name": sorter.name(path), "type": _output_type(path), "stored": keep}
+            item |= {"secret": True} if secret else {}
+            self.emit("output", item | {"digest": ref.digest, "size": ref.size})
+
+    def _named_in_code(self, path: str) -> bool:
+        """Whether the source in use spells the path out: then a file in a temporary folder is a result."""
+        for digest in self.shot.body.get("used", {}).values():
+            try:
+                if os.fsencode(path) in self.objects.get_bytes(digest):
+                    return True
+            except AnewError:
+                continue
+        return False
+
+    def _holds_secret(self, path: str, present: Path, size: int) -> bool:
+        """Whether a small text file has a secret in it: then its digest is kept, and not its content."""
+        if size > _MOST_SEARCHED_BYTES or os.path.splitext(path)[1].lower() not in TEXT_SUFFIXES:
+            return False
+        data = present.read_bytes()
+        return self.redactor.data(data) != data
+
+    def _environment(self, reports: list[dict[str, Any]]) -> dict[str, Any]:
+        main = reports[0] if reports else {}
+        found = environments.interpreter(
+            main.get("executable"), main.get("prefix"), self.store.root / "index" / "environments"
+        )
+        files = [path for report in reports for _, path in report["modules"]]
+        versions, edited = environments.used(found, files)
+        found = environments.without_logins(found, self.redactor)
+        body = {
+            "python": found.get("version", ""),
+            "implementation": found.get("implementation", ""),
+            "executable": found.get("executable", ""),
+            "packages": versions,
+            "edited": edited,
+            "digest": self.objects.put_bytes(json.dumps(found, sort_keys=True).encode()),
+            "threads": main.get("threads", {}),
+            "native": main.get("native", {}),
+        }
+        self.emit("environment", body)
+        return body
+
+    def _seeds(self, reports: list[dict[str, Any]]) -> dict[str, Any]:
+        main = reports[0] if reports else {}
+        draws: dict[str, dict[str, int]] = {}
+        for report in reports:
+            for who, amount in report["draws"].items():
+                total = draws.setdefault(who, {"times": 0, "bytes": 0})
+                total["times"] += amount["times"]
+                total["bytes"] += amount["bytes"]
+        body = {
+            "generators": main.get("generators", {}),
+            "draws": draws,
+            "seeded": main.get("seeded", []),
+            "replayable": bool(main.get("replayable")),
+            "hash_randomized": bool(main.get("hash_randomized")),
+        }
+        if not reports:
+            self.notes["killed"] = True
+            body["replayable"] = bool(self.notes.get("entropy"))
+        self.emit("seeds", body)
+        return body
+
+
+def _source_of(cached: str) -> str:
+    folder, _, name = cached.rpartition("/__pycache__/")
+    return f"{folder}/{name.partition('.')[0]}.py"
+
+
+def _import_root(path: str, module: str | None) -> str:
+    """The entry of sys.path that the module was found under."""
+    depth = (module or "").count(".") + (1 if path.endswith("/__init__.py") else 0)
+    parent = Path(path).parent
+    for _ in range(depth if module and module != "__main__" else 0):
+        parent = parent.parent
+    return str(parent)
+
+
+def _output_type(path: str) -> str:
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix in {".png", ".svg", ".pdf", ".jpg", ".jpeg", ".gif", ".webp"}:
+        return "figure"
+    if suffix in {
+        ".pt",
+        ".pth",
+        ".ckpt",
+        ".pkl",
+        ".pickle",
+        ".joblib",
+        ".h5",
+        ".keras",
+        ".onnx",
+        ".safetensors",
+        ".ubj",
+        ".bst",
+    }:
+        return "model"
+    return "file"

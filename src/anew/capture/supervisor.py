@@ -1,0 +1,369 @@
+"""`anew run`: starts the script under capture, watches it from outside, and closes its record when it has ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from anew._version import __version__
+from anew.capture import bootstrap
+from anew.capture.arguments import Command, settings
+from anew.capture.code import Snapshot, snapshot
+from anew.capture.console import Pump
+from anew.capture.finalise import Finaliser
+from anew.capture.hardware import Sampler, family, hardware
+from anew.capture.redact import Redactor
+from anew.capture.scalars import scalars
+from anew.capture.standing import standing
+from anew.errors import AnewError, StoreFull
+from anew.store import liveness
+from anew.store.journal import JournalWriter
+from anew.store.location import Store, new_run_id, system_random
+from anew.store.objects import Objects
+
+_DRAIN_S = 5.0
+
+
+@dataclass
+class Launch:
+    """One run to be made. `entropy` is the 32-byte key (hex) of what it draws from the system."""
+
+    store: Store
+    command: Command
+    argv: list[str]  # as typed after `anew run`
+    cwd: Path
+    root: Path
+    name: str | None = None
+    project: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    entropy: str = ""
+    hash_seed: str | None = None
+    environ: dict[str, str] | None = None  # the whole environment of the script; ours by default
+    timeout_s: float | None = None
+    shown: bool = True  # whether the script's output is passed on
+    extra: dict[str, str] = field(default_factory=dict)  # variables of the trial itself: not part of the record
+    reproduction_of: str | None = None
+    stdin: Path | None = None  # a file to read from; by default ours
+    states: dict[str, Any] | None = None  # of the generators, where the first run's capture began midway
+
+
+@dataclass
+class Outcome:
+    run_id: str
+    name: str
+    exit_code: int
+    duration_s: float
+    grade: dict[str, Any]
+    timed_out: bool = False
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+def run(launch: Launch) -> Outcome:
+    """Make the run, and wait for it. The exit code is the script's own (128 + n when signal n ended it).
+
+    Raises AnewError when it can't be started.
+    """
+    return _Supervisor(launch).run()
+
+
+class _Supervisor:
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
+        self.store = launch.store.create()
+        self.run_id = new_run_id()
+        self.folder = self.store.run(self.run_id)
+        (self.folder / "spool" / "pre").mkdir(parents=True)
+        self.environ = dict(os.environ if launch.environ is None else launch.environ)
+        self.redactor = Redactor(self.environ, launch.command.words, (launch.root, launch.cwd))
+        # A program that can't bear a preloaded library is run with ANEW_PRELOAD=0.
+        self._preload = bootstrap.TRACER.exists() and self.environ.get("ANEW_PRELOAD") != "0"
+        self.entropy = launch.entropy or system_random(32).hex()
+        self.hash_seed = launch.hash_seed or self.environ.get("PYTHONHASHSEED") or "0"
+        self.name = launch.name or f"{launch.command.title}-{self.run_id[:4]}"
+        self.journal = JournalWriter(self.folder / "journal", run=self.run_id)
+        self.metrics: dict[str, float] = {}
+        self.timed_out = False
+        self._attached = self._killed = False
+
+    def run(self) -> Outcome:
+        started = time.time()
+        self._begin(started)
+        try:
+            child, pumps = self._start()
+        except OSError as error:
+            self.journal.event("end", {"status": "failed", "exit_code": 127, "error": str(error), "time": time.time()})
+            self.journal.seal()
+            raise AnewError(f"cannot run {self.launch.command.words[0]}: {error.strerror}") from error
+        sampler = Sampler(child.pid, self.journal.log_beside)
+        restore = _pass_on_signals(child)
+        try:
+            finaliser = self._prepare()
+            self._wait(child)
+            for pump in pumps:
+                pump.join(_DRAIN_S)
+        finally:
+            sampler.stop()
+            restore()
+        ended = time.time()
+        code = child.returncode if child.returncode >= 0 else 128 - child.returncode
+        self._killed = child.returncode < 0
+        result = self._finish(finaliser, code, ended)
+        return Outcome(self.run_id, self.name, code, ended - started, result, self.timed_out, self.metrics)
+
+    def _begin(self, started: float) -> None:
+        launch = self.launch
+        self.journal.event(
+            "run",
+            {
+                "id": self.run_id,
+                "name": self.name,
+                "project": launch.project or launch.root.name or "default",
+                "created": started,
+                "command": self.redactor.argv(launch.argv),
+                "argv": self.redactor.argv(launch.command.words),
+                "script": str(launch.command.script) if launch.command.script else None,
+                "cwd": str(launch.cwd),
+                "root": str(launch.root),
+                "user": _user(),
+                "host": os.uname().nodename,
+                "by": "anew run",
+                "anew": __version__,
+                "variables": self.redactor.environment(self.environ),
+            },
+        )
+        found = settings(launch.command.arguments)
+        if found:
+            self.journal.event("config", {"values": self.redactor.value("", found), "source": "argv"})
+        if launch.reproduction_of:
+            self.journal.event("run", {"reproduction_of": launch.reproduction_of})
+            self.journal.event("link", {"relation": "reproduction of", "run": launch.reproduction_of})
+        if launch.states:
+            (self.folder / "spool" / "states.json").write_text(json.dumps(launch.states))
+        if launch.tags:
+            self.journal.event("tag", launch.tags)
+        self.journal.event("seeds", {"entropy": self.entropy, "hash_seed": self.hash_seed})
+
+    def _start(self) -> tuple[subprocess.Popen[bytes], list[Pump]]:
+        shown = self.launch.shown
+        targets = (1, 2) if shown else (os.open(os.devnull, os.O_WRONLY),) * 2
+        out = Pump(targets[0], lambda data: self._console("stdout", data))
+        err = Pump(targets[1], lambda data: self._console("stderr", data))
+        child = subprocess.Popen(
+            self.launch.command.words,
+            cwd=self.launch.cwd,
+            env=self._child_environment(),
+            stdin=self._stdin(),
+            stdout=out.child_fd,
+            stderr=err.child_fd,
+            start_new_session=not shown,
+        )
+        self.journal.event("run", {"process": liveness.identity(child.pid)})
+        out.start()
+        err.start()
+        return child, [out, err]
+
+    def _stdin(self) -> Any:
+        """What the script reads from. A file (`anew run t.py < file`) is an input like any other, and noted as one."""
+        launch = self.launch
+        if launch.stdin is not None:
+            self._note_stdin(launch.stdin)
+            return launch.stdin.open("rb")
+        if not launch.shown:
+            return subprocess.DEVNULL
+        try:
+            if stat.S_ISREG(os.fstat(0).st_mode):
+                self._note_stdin(Path(os.readlink("/proc/self/fd/0")))
+        except OSError:
+            pass  # closed, or no /proc
+        return None
+
+    def _note_stdin(self, path: Path) -> None:
+        info = path.stat()
+        self.journal.event("run", {"stdin": str(path)})
+        record = f"r\t{time.monotonic_ns()}\t{os.getpid()}\t{info.st_size}\t{info.st_mtime_ns}\t{info.st_ino}\t{path}\0"
+        with (self.folder / "spool" / "trace").open("ab") as trace:
+            trace.write(os.fsencode(record))
+
+    def _child_environment(self) -> dict[str, str]:
+        environ = dict(self.environ)
+        boot = str(bootstrap.FOLDER)
+        environ["PYTHONPATH"] = ":".join(filter(None, [boot, environ.get("PYTHONPATH", "")]))
+        environ["PYTHONHASHSEED"] = self.hash_seed
+        environ |= {
+            "ANEW_RUN": self.run_id,
+            "ANEW_STORE": str(self.store.root),
+            "ANEW_STORE_PATH": str(self.store.root),
+            "ANEW_SPOOL": str(self.folder / "spool"),
+            "ANEW_ROOT": str(self.launch.root),
+            "ANEW_SKIP": ":".join([str(Path(__file__).parents[1]), *_prefixes(self.launch.command.words)]),
+            "ANEW_ENTROPY": self.entropy,
+            **self.launch.extra,
+        }
+        if self._preload:
+            environ["LD_PRELOAD"] = ":".join(filter(None, [str(bootstrap.TRACER), environ.get("LD_PRELOAD", "")]))
+        return environ
+
+    def _prepare(self) -> Finaliser:
+        """What is captured at the start, beside the script that already runs."""
+        objects = Objects(self.store.objects)
+        shot = Snapshot({"vcs": None})
+        notes: dict[str, Any] = {"entropy": True, "native_unseen": not self._preload}
+        try:
+            notes["stood"] = standing(self.launch.root)
+            self.journal.event("hardware", hardware())
+            shot = snapshot(self.launch.root, objects, self.redactor)
+            self.journal.event("code", shot.store(objects))
+            objects.flush()
+        except Exception as error:  # whatever it is, the script runs already, and is waited for
+            notes["problems"] = [f"snapshot of the code: {error}"]
+        return Finaliser(
+            self.store,
+            objects,
+            self.run_id,
+            self.launch.root,
+            self.launch.cwd,
+            shot,
+            self.redactor,
+            self.journal.event,
+            notes,
+            self.environ,
+        )
+
+    def _wait(self, child: subprocess.Popen[bytes]) -> None:
+        try:
+            child.wait(self.launch.timeout_s)
+        except subprocess.TimeoutExpired:
+            self.timed_out = True
+            _kill_family(child)
+            child.wait()
+
+    def _finish(self, finaliser: Finaliser, code: int, ended: float) -> dict[str, Any]:
+        by_signal = 128 < code < 193 and (self._killed or self.launch.command.words[0] != sys.executable)
+        status = "finished" if code == 0 else "killed" if by_signal else "failed"
+        error = f"stopped after {self.launch.timeout_s:g} s" if self.timed_out else None
+        self.journal.event("end", {"status": status, "exit_code": code, "time": ended, "error": error})
+        result: dict[str, Any] = {"letter": "F", "missing": []}
+        try:
+            result = finaliser.finish()
+            finaliser.objects.close()
+        except Exception as problem:  # the script's exit code and what is in the journal must not be lost with it
+            what = f"{type(problem).__name__}: {problem}"
+            print(f"anew: the record of run {self.run_id} is incomplete: {what}", file=sys.stderr)
+            self.journal.event("problem", {"what": what})
+        self.journal.seal()
+        return result
+
+    def _console(self, stream: str, data: bytes) -> None:
+        data = self.redactor.data(data)
+        self.journal.event("console", {"stream": stream, "data": data})
+        if stream == "stderr" or self._is_attached():
+            return
+        for line in data.decode("utf-8", "replace").splitlines():
+            step, values = scalars(line)
+            if not values:
+                continue
+            self.metrics.update(values)
+            if step is not None:
+                self.journal.log(values, step)
+                continue
+            for name, value in values.items():
+                self.journal.log({name: value}, self._next_step(name))
+
+    def _next_step(self, name: str) -> int:
+        steps: dict[str, int] = self.__dict__.setdefault("_steps", {})
+        steps[name] = steps.get(name, -1) + 1
+        return steps[name]
+
+    def _is_attached(self) -> bool:
+        """Whether the script logs by itself: then what it prints are not its metrics."""
+        if not self._attached:
+            self._attached = (self.folder / "spool" / "attached").exists()
+        return self._attached
+
+
+def _prefixes(words: list[str]) -> list[str]:
+    """Where the interpreters in play have what is theirs: ours, and the one the command names."""
+    found = [sys.prefix, sys.base_prefix]
+    for word in words:
+        program = shutil.which(word) if "python" in os.path.basename(word) else None
+        if program:
+            found.append(os.path.dirname(os.path.dirname(os.path.abspath(program))))
+    return [prefix for prefix in dict.fromkeys(found) if prefix != "/usr"]
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _pass_on_signals(child: subprocess.Popen[bytes]) -> Callable[[], None]:
+    """Ctrl-C reaches the script by the terminal; what is sent to us alone is passed on. Returns how to undo it."""
+    if threading.current_thread() is not threading.main_thread():
+        return lambda: None
+
+    def pass_on(number: int, frame: Any) -> None:
+        child.send_signal(number)
+
+    old: dict[int, Any] = {}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        old[number] = signal.signal(number, pass_on)
+    old[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN if _in_foreground() else pass_on)
+
+    def restore() -> None:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+    return restore
+
+
+def _in_foreground() -> bool:
+    """Whether we are what a terminal's Ctrl-C goes to."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
+
+
+def _kill_family(child: subprocess.Popen[bytes]) -> None:
+    for pid in family(child.pid):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def writable_store(store: Store) -> Store:
+    """`store`, or the user's own when it can't be made where it should be; raises StoreError when neither works."""
+    try:
+        made = store.create()
+        if not os.access(made.runs, os.W_OK):
+            raise StoreFull(f"{store.root} can't be written; set ANEW_STORE elsewhere")
+        return made
+    except StoreFull:
+        if os.environ.get("ANEW_STORE"):
+            raise
+        fallback = Store(Path(os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")) / "anew")
+        made = fallback.create()
+        print(f"anew: {store.root} can't be written; this run is kept in {made.root}", file=sys.stderr)
+        return made

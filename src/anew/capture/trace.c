@@ -1,0 +1,468 @@
+/* Preloaded into a traced run: notes which files are opened, and keeps what is about to be overwritten.
+ *
+ * The Python audit hook (hook.py) sees what Python opens; this sees what C and C++ libraries and other programs
+ * open. Both append the same records to $ANEW_SPOOL/trace, one write each, so that any number of processes share it:
+ *
+ *     kind TAB monotonic ns TAB pid TAB size TAB mtime ns TAB inode TAB absolute path NUL
+ *
+ * kind: r read, w written from empty, a opened to read and write, p appended to or overwritten in place without being
+ * read, m arrived by rename, u left by rename,
+ * d folder made, l symbolic link made (n, a network address, comes from the hook alone).
+ * Before the first write to a file that exists, and before it is removed, its content is copied to $ANEW_SPOOL/pre/<fnv-1a of the path>; for
+ * one that does not, an empty <fnv>.new stands there. So an input that a run overwrites is still an input.
+ *
+ * With $ANEW_CLOCK=<seconds> the wall clock starts there and moves a microsecond a reading: the test for "time" as
+ * the cause of a difference. Nothing here may fail loudly: every error leaves the call as if we were not there.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef FICLONE
+#define FICLONE _IOW(0x94, 9, int)
+#endif
+#define SEEN_SLOTS (1u << 15)
+#define MOST_PRE_BYTES (256ll << 20)
+
+static char spool[PATH_MAX], root[PATH_MAX], store[PATH_MAX];
+static char skip[16][PATH_MAX];
+static int skips, active;
+static int64_t clock_base_ns = -1;
+static _Atomic uint64_t clock_reads;
+static _Atomic uint64_t seen[SEEN_SLOTS];
+
+static void copy_setting(char *to, const char *name) {
+    const char *value = getenv(name);
+    snprintf(to, PATH_MAX, "%s", value ? value : "");
+}
+
+__attribute__((constructor)) static void start(void) {
+    copy_setting(spool, "ANEW_SPOOL");
+    copy_setting(root, "ANEW_ROOT");
+    copy_setting(store, "ANEW_STORE_PATH");
+    const char *clock = getenv("ANEW_CLOCK");
+    if (clock && *clock) clock_base_ns = (int64_t)(atof(clock) * 1e9);
+    const char *list = getenv("ANEW_SKIP");
+    while (list && *list && skips < 16) {
+        size_t length = strcspn(list, ":");
+        if (length && length < PATH_MAX) {
+            memcpy(skip[skips], list, length);
+            skip[skips++][length] = 0;
+        }
+        list += length + (list[length] == ':');
+    }
+    active = spool[0] != 0;
+}
+
+static int below(const char *path, const char *folder) {
+    size_t length = strlen(folder);
+    return length && !strncmp(path, folder, length) && (path[length] == '/' || !path[length]);
+}
+
+static int ends(const char *path, const char *tail) {
+    size_t a = strlen(path), b = strlen(tail);
+    return a >= b && !strcmp(path + a - b, tail);
+}
+
+/* What is never data: the system, installed packages, the store itself. */
+static int ignored(const char *path) {
+    static const char *const system[] = {"/proc", "/sys", "/dev", "/etc", "/usr", "/lib", "/lib64", "/bin", "/sbin", "/run"};
+    if (below(path, store) || below(path, spool)) return 1;
+    if (strstr(path, "/site-packages/") || strstr(path, "/dist-packages/") || strstr(path, "/.git/")) return 1;
+    for (int i = 0; i < skips; i++)
+        if (below(path, skip[i]) && !below(root, skip[i])) return 1;
+    if (below(path, root)) return 0;
+    for (size_t i = 0; i < sizeof system / sizeof *system; i++)
+        if (below(path, system[i])) return 1;
+    return ends(path, ".pyc") || ends(path, ".so");
+}
+
+/* `path` as seen from `folder` (a descriptor or AT_FDCWD), made absolute, with . and .. taken out; 0 if it can't be. */
+static int absolute(int folder, const char *path, char *out) {
+    char whole[2 * PATH_MAX];
+    if (path[0] == '/') {
+        if (snprintf(whole, sizeof whole, "%s", path) >= PATH_MAX) return 0;
+    } else {
+        char base[PATH_MAX];
+        if (folder == AT_FDCWD) {
+            if (syscall(SYS_getcwd, base, sizeof base) < 0) return 0;
+        } else {
+            char link[64];
+            snprintf(link, sizeof link, "/proc/self/fd/%d", folder);
+            ssize_t size = readlink(link, base, sizeof base - 1);
+            if (size <= 0) return 0;
+            base[size] = 0;
+        }
+        if (snprintf(whole, sizeof whole, "%s/%s", base, path) >= PATH_MAX) return 0;
+    }
+    size_t used = 0;
+    for (char *part = whole; *part;) {
+        while (*part == '/') part++;
+        size_t length = strcspn(part, "/");
+        if (!length) break;
+        if (length == 2 && part[0] == '.' && part[1] == '.') {
+            while (used && out[--used] != '/') {}
+        } else if (!(length == 1 && part[0] == '.')) {
+            out[used++] = '/';
+            memcpy(out + used, part, length);
+            used += length;
+        }
+        part += length;
+    }
+    out[used] = 0;
+    return used > 0;
+}
+
+static uint64_t fnv(const char *text, uint64_t hash) {
+    for (; *text; text++) hash = (hash ^ (unsigned char)*text) * 1099511628211ull;
+    return hash;
+}
+#define FNV_START 14695981039346656037ull
+
+/* Whether this process noted `path` under `kind` before; remembers it. */
+static int noted(const char *path, char kind) {
+    uint64_t key = fnv(path, FNV_START) * 31 + (uint64_t)kind;
+    if (!key) key = 1;
+    for (uint32_t i = 0; i < 8; i++) {
+        uint64_t expected = 0;
+        _Atomic uint64_t *slot = &seen[(key + i) % SEEN_SLOTS];
+        if (atomic_load(slot) == key) return 1;
+        if (atomic_compare_exchange_strong(slot, &expected, key)) return 0;
+        if (expected == key) return 1;
+    }
+    return 0;
+}
+
+static int own_open(const char *path, int flags, int mode) {
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, mode);
+}
+
+static void note(char kind, const char *path, const struct stat *info) {
+    char line[PATH_MAX + 160], trace[PATH_MAX + 8];
+    struct timespec now;
+    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+    int size = snprintf(line, sizeof line, "%c\t%lld\t%d\t%lld\t%lld\t%llu\t%s", kind,
+                        (long long)now.tv_sec * 1000000000ll + now.tv_nsec, (int)getpid(), (long long)info->st_size,
+                        (long long)info->st_mtim.tv_sec * 1000000000ll + info->st_mtim.tv_nsec,
+                        (unsigned long long)info->st_ino, path);
+    if (size <= 0 || (size_t)size >= sizeof line) return;
+    snprintf(trace, sizeof trace, "%s/trace", spool);
+    int fd = own_open(trace, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (fd < 0) return;
+    ssize_t written = write(fd, line, (size_t)size + 1); /* with its NUL */
+    (void)written;
+    syscall(SYS_close, fd);
+}
+
+static void copy_content(int from, int to, long long left) {
+    if (!ioctl(to, FICLONE, from)) return;
+    while (left > 0) {
+        long long done = syscall(SYS_copy_file_range, from, NULL, to, NULL, (size_t)left, 0);
+        if (done <= 0) break;
+        left -= done;
+    }
+    static _Thread_local char block[1 << 16];
+    while (left > 0) {
+        ssize_t got = read(from, block, sizeof block);
+        if (got <= 0 || write(to, block, (size_t)got) != got) break;
+        left -= got;
+    }
+}
+
+/* Keep what stands at `path` before the run's first write to it. */
+static void keep(const char *path) {
+    char copy[PATH_MAX + 64], fresh[PATH_MAX + 96], part[PATH_MAX + 96];
+    uint64_t name = fnv(path, FNV_START);
+    struct stat info;
+    snprintf(copy, sizeof copy, "%s/pre/%016llx", spool, (unsigned long long)name);
+    snprintf(fresh, sizeof fresh, "%s.new", copy);
+    if (!access(copy, F_OK) || !access(fresh, F_OK)) return;
+    int missing = stat(path, &info);
+    if (missing || !S_ISREG(info.st_mode) || info.st_size > MOST_PRE_BYTES) {
+        if (missing && (errno == ENOENT || errno == ENOTDIR)) {
+            int fd = own_open(fresh, O_WRONLY | O_CREAT | O_EXCL, 0600);
+            if (fd >= 0) syscall(SYS_close, fd);
+        }
+        return;
+    }
+    int from = own_open(path, O_RDONLY, 0);
+    if (from < 0) return;
+    snprintf(part, sizeof part, "%s.%d", copy, (int)getpid());
+    int to = own_open(part, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (to >= 0) {
+        copy_content(from, to, info.st_size);
+        syscall(SYS_close, to);
+        /* Fails when somebody else was first: theirs is the older one. */
+        syscall(SYS_linkat, AT_FDCWD, part, AT_FDCWD, copy, 0);
+        syscall(SYS_unlinkat, AT_FDCWD, part, 0);
+    }
+    syscall(SYS_close, from);
+}
+
+static char kind_of(int flags) {
+    if ((flags & O_ACCMODE) == O_RDONLY) return 'r';
+    return flags & O_TRUNC ? 'w' : (flags & O_ACCMODE) == O_RDWR ? 'a' : 'p';
+}
+
+/* Before an open for writing: 'w' or 'a' with `out` set to the path, or 0 when there is nothing to keep. */
+static char before(int folder, const char *path, int flags, char *out) {
+    if (!active || !path || (flags & O_PATH) == O_PATH || (flags & O_DIRECTORY)) return 0;
+    if (!absolute(folder, path, out) || ignored(out)) return 0;
+    char kind = kind_of(flags);
+    if ((kind == 'a' || kind == 'p') && (flags & O_CREAT) && access(out, F_OK)) kind = 'w';
+    if (kind != 'r') keep(out);
+    return kind;
+}
+
+static void after(int fd, char kind, const char *path) {
+    struct stat info;
+    if (fd < 0 || !kind || fstat(fd, &info) || !S_ISREG(info.st_mode)) return;
+    if (!noted(path, kind)) note(kind, path, &info);
+}
+
+#define REAL(type, name, ...) \
+    static type (*real)(__VA_ARGS__); \
+    if (!real) real = (type(*)(__VA_ARGS__))dlsym(RTLD_NEXT, name)
+
+#define DEFINE_OPEN(name) \
+    int name(const char *path, int flags, ...) { \
+        REAL(int, #name, const char *, int, ...); \
+        va_list list; \
+        va_start(list, flags); \
+        int mode = (flags & (O_CREAT | O_TMPFILE)) ? va_arg(list, int) : 0; \
+        va_end(list); \
+        char out[PATH_MAX + 2]; \
+        int saved = errno; \
+        char kind = before(AT_FDCWD, path, flags, out); \
+        errno = saved; \
+        int fd = real(path, flags, mode); \
+        saved = errno; \
+        after(fd, kind, out); \
+        errno = saved; \
+        return fd; \
+    }
+
+#define DEFINE_OPENAT(name) \
+    int name(int folder, const char *path, int flags, ...) { \
+        REAL(int, #name, int, const char *, int, ...); \
+        va_list list; \
+        va_start(list, flags); \
+        int mode = (flags & (O_CREAT | O_TMPFILE)) ? va_arg(list, int) : 0; \
+        va_end(list); \
+        char out[PATH_MAX + 2]; \
+        int saved = errno; \
+        char kind = before(folder, path, flags, out); \
+        errno = saved; \
+        int fd = real(folder, path, flags, mode); \
+        saved = errno; \
+        after(fd, kind, out); \
+        errno = saved; \
+        return fd; \
+    }
+
+#define DEFINE_FOPEN(name) \
+    FILE *name(const char *path, const char *mode) { \
+        REAL(FILE *, #name, const char *, const char *); \
+        char out[PATH_MAX + 2]; \
+        int saved = errno; \
+        int plus = strchr(mode, '+') != NULL; \
+        int flags = *mode == 'r' ? (plus ? O_RDWR : O_RDONLY) \
+                  : *mode == 'w' ? O_WRONLY | O_CREAT | O_TRUNC : (plus ? O_RDWR : O_WRONLY) | O_CREAT | O_APPEND; \
+        char kind = before(AT_FDCWD, path, flags, out); \
+        errno = saved; \
+        FILE *file = real(path, mode); \
+        saved = errno; \
+        if (file) after(fileno(file), kind, out); \
+        errno = saved; \
+        return file; \
+    }
+
+#define DEFINE_OPEN_2(name, plain) \
+    int name(const char *path, int flags) { return plain(path, flags); }
+
+DEFINE_OPEN(open)
+DEFINE_OPEN(open64)
+DEFINE_OPENAT(openat)
+DEFINE_OPENAT(openat64)
+DEFINE_FOPEN(fopen)
+DEFINE_FOPEN(fopen64)
+DEFINE_OPEN_2(__open_2, open)
+DEFINE_OPEN_2(__open64_2, open64)
+
+int __openat_2(int folder, const char *path, int flags) { return openat(folder, path, flags); }
+int __openat64_2(int folder, const char *path, int flags) { return openat64(folder, path, flags); }
+int creat(const char *path, mode_t mode) { return open(path, O_WRONLY | O_CREAT | O_TRUNC, mode); }
+int creat64(const char *path, mode_t mode) { return open64(path, O_WRONLY | O_CREAT | O_TRUNC, mode); }
+
+static void before_rename(int from_folder, const char *from, int to_folder, const char *to, char *source, char *target) {
+    if (!active || !absolute(from_folder, from, source)) *source = 0;
+    if (!active || !absolute(to_folder, to, target)) *target = 0;
+    if (*target && !ignored(target)) keep(target);
+}
+
+static void after_rename(const char *source, const char *target) {
+    struct stat info;
+    if (!*target || stat(target, &info) || !S_ISREG(info.st_mode)) return;
+    if (*source && !ignored(source)) note('u', source, &info);
+    if (!ignored(target)) note('m', target, &info);
+}
+
+#define DEFINE_RENAME(name, params, real_params, from_folder, from, to_folder, to, call) \
+    int name params { \
+        REAL(int, #name, real_params); \
+        char source[PATH_MAX + 2] = "", target[PATH_MAX + 2] = ""; \
+        int saved = errno; \
+        before_rename(from_folder, from, to_folder, to, source, target); \
+        errno = saved; \
+        int result = real call; \
+        saved = errno; \
+        if (!result) after_rename(source, target); \
+        errno = saved; \
+        return result; \
+    }
+#define COMMA ,
+DEFINE_RENAME(rename, (const char *from, const char *to), const char * COMMA const char *, AT_FDCWD, from, AT_FDCWD, to,
+              (from, to))
+DEFINE_RENAME(renameat, (int fa, const char *from, int fb, const char *to),
+              int COMMA const char * COMMA int COMMA const char *, fa, from, fb, to, (fa, from, fb, to))
+DEFINE_RENAME(renameat2, (int fa, const char *from, int fb, const char *to, unsigned flags),
+              int COMMA const char * COMMA int COMMA const char * COMMA unsigned, fa, from, fb, to,
+              (fa, from, fb, to, flags))
+
+/* A file that goes may have been read before: what stood there is kept as before a write. */
+static void before_unlink(int folder, const char *name) {
+    char path[PATH_MAX + 2];
+    int saved = errno;
+    if (active && absolute(folder, name, path) && !ignored(path) && !access(path, F_OK)) keep(path);
+    errno = saved;
+}
+
+int unlink(const char *path) {
+    REAL(int, "unlink", const char *);
+    before_unlink(AT_FDCWD, path);
+    return real(path);
+}
+
+int remove(const char *path) {
+    REAL(int, "remove", const char *);
+    before_unlink(AT_FDCWD, path);
+    return real(path);
+}
+
+int unlinkat(int folder, const char *path, int flags) {
+    REAL(int, "unlinkat", int, const char *, int);
+    if (!(flags & AT_REMOVEDIR)) before_unlink(folder, path);
+    return real(folder, path, flags);
+}
+
+/* A name that the run itself makes for a file: what is opened by it is no input. */
+static void note_link(char kind, int folder, const char *name) {
+    char path[PATH_MAX + 2];
+    struct stat info;
+    int saved = errno;
+    if (active && absolute(folder, name, path) && !ignored(path) && !lstat(path, &info)) note(kind, path, &info);
+    errno = saved;
+}
+
+int symlink(const char *target, const char *name) {
+    REAL(int, "symlink", const char *, const char *);
+    int result = real(target, name);
+    if (!result) note_link('l', AT_FDCWD, name);
+    return result;
+}
+
+int symlinkat(const char *target, int folder, const char *name) {
+    REAL(int, "symlinkat", const char *, int, const char *);
+    int result = real(target, folder, name);
+    if (!result) note_link('l', folder, name);
+    return result;
+}
+
+int link(const char *from, const char *name) {
+    REAL(int, "link", const char *, const char *);
+    int result = real(from, name);
+    if (!result) note_link('m', AT_FDCWD, name);
+    return result;
+}
+
+int linkat(int a, const char *from, int folder, const char *name, int flags) {
+    REAL(int, "linkat", int, const char *, int, const char *, int);
+    int result = real(a, from, folder, name, flags);
+    if (!result) note_link('m', folder, name);
+    return result;
+}
+
+static void after_mkdir(int folder, const char *name) {
+    char path[PATH_MAX + 2];
+    struct stat info;
+    if (active && absolute(folder, name, path) && !ignored(path) && !stat(path, &info)) note('d', path, &info);
+}
+
+int mkdir(const char *path, mode_t mode) {
+    REAL(int, "mkdir", const char *, mode_t);
+    int result = real(path, mode), saved = errno;
+    if (!result) after_mkdir(AT_FDCWD, path);
+    errno = saved;
+    return result;
+}
+
+int mkdirat(int folder, const char *path, mode_t mode) {
+    REAL(int, "mkdirat", int, const char *, mode_t);
+    int result = real(folder, path, mode), saved = errno;
+    if (!result) after_mkdir(folder, path);
+    errno = saved;
+    return result;
+}
+
+static int64_t clock_now(void) {
+    return clock_base_ns + (int64_t)atomic_fetch_add(&clock_reads, 1) * 1000;
+}
+
+int clock_gettime(clockid_t id, struct timespec *out) {
+    if (clock_base_ns >= 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE)) {
+        int64_t now = clock_now();
+        out->tv_sec = now / 1000000000;
+        out->tv_nsec = now % 1000000000;
+        return 0;
+    }
+    REAL(int, "clock_gettime", clockid_t, struct timespec *);
+    return real ? real(id, out) : (int)syscall(SYS_clock_gettime, id, out);
+}
+
+int gettimeofday(struct timeval *out, void *zone) {
+    if (clock_base_ns >= 0) {
+        int64_t now = clock_now();
+        out->tv_sec = now / 1000000000;
+        out->tv_usec = now % 1000000000 / 1000;
+        return 0;
+    }
+    REAL(int, "gettimeofday", struct timeval *, void *);
+    return real ? real(out, zone) : (int)syscall(SYS_gettimeofday, out, zone);
+}
+
+time_t time(time_t *out) {
+    time_t now;
+    if (clock_base_ns >= 0) {
+        now = (time_t)(clock_now() / 1000000000);
+    } else {
+        struct timespec real_now;
+        clock_gettime(CLOCK_REALTIME, &real_now);
+        now = real_now.tv_sec;
+    }
+    if (out) *out = now;
+    return now;
+}

@@ -1,0 +1,39 @@
+"""The environment variables that a script itself asks for, found in its source: they bear on its result by intent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from anew.capture.redact import MASK, Redactor
+
+# os.environ["X"], os.environ.get("X"), os.getenv("X"), and in shell scripts $X and ${X}.
+_ASKED = re.compile(
+    r"(?:environ(?:\.get|\.setdefault|\.pop)?\s*[\[(]|getenv\s*\()\s*['\"]([A-Za-z_]\w*)['\"]|\$\{?([A-Za-z_]\w*)"
+)
+# Where things are on this machine, and what every session sets anew.
+_PLACES = {
+    "HOME", "PATH", "PWD", "OLDPWD", "USER", "LOGNAME", "SHELL", "TMPDIR", "TEMP", "TMP", "HOSTNAME", "TERM", "SHLVL",
+    "DISPLAY", "EDITOR", "PS1", "IFS", "RANDOM", "SECONDS", "LINENO", "PPID", "UID", "EUID", "BASH_SOURCE", "COLUMNS",
+    "PYTHONPATH", "LD_PRELOAD", "PYTHONHASHSEED",
+}  # fmt: skip
+
+
+def asked_for(sources: Iterable[str]) -> set[str]:
+    """The names that the sources read.
+
+    >>> sorted(asked_for(['os.environ.get("FAST")', 'echo ${SIZE} $HOME']))
+    ['FAST', 'SIZE']
+    """
+    found = {name for text in sources for match in _ASKED.findall(text) for name in match if name}
+    return {name for name in found - _PLACES if not name.startswith("ANEW_")}
+
+
+def asked(names: set[str], environ: Mapping[str, str], redactor: Redactor) -> tuple[dict[str, str], list[str]]:
+    """Values of those that are set and no secrets, and the names of those that are not set."""
+    values = {}
+    for name in sorted(names & environ.keys()):
+        shown = redactor.value(name, environ[name])
+        if not redactor.is_secret(name) and isinstance(shown, str) and MASK not in shown:
+            values[name] = shown
+    return values, sorted(names - environ.keys())

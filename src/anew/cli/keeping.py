@@ -1,0 +1,155 @@
+"""`anew verify`, `reindex`, `doctor`, `demo`, `completion`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from anew._version import __version__
+from anew.cli import text
+from anew.errors import ERROR, OK
+from anew.store.location import Store, find_store
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Check journals, ledger and objects; 1 when something is broken."""
+    from anew.store.journal_reader import verify_journal
+    from anew.store.ledger import Ledger
+    from anew.store.objects import Objects
+
+    store = find_store()
+    problems: list[dict[str, str]] = []
+    journals = frames = 0
+    for path in sorted(store.runs.glob("*/journal*")):
+        count, problem = verify_journal(path)
+        journals, frames = journals + 1, frames + count
+        if problem:
+            problems.append({"kind": "journal", "where": str(path), "message": problem})
+    entries, problem = Ledger(store.ledger).verify()
+    if problem:
+        problems.append({"kind": "ledger", "where": str(store.ledger), "message": problem})
+    if store.objects.is_dir():
+        with Objects(store.objects) as objects:
+            problems += [
+                {"kind": found.kind, "where": str(found.where), "message": found.message} for found in objects.verify()
+            ]
+    body = {"store": str(store.root), "journals": journals, "frames": frames, "ledger_entries": entries}
+    if arguments.json:
+        text.say_json(body | {"problems": problems})
+    else:
+        print(f"{journals} journals ({frames} frames), {entries} ledger entries, objects: checked in {store.root}")
+        for item in problems:
+            print(f"  {text.paint('broken', 'red')} {item['kind']} {item['where']}: {item['message']}")
+        print("everything holds" if not problems else f"{len(problems)} problems")
+    return ERROR if problems else OK
+
+
+def reindex(arguments: argparse.Namespace) -> int:
+    """Build the index anew."""
+    from anew.index import Index
+
+    store = find_store()
+    with_progress = sys.stderr.isatty()
+
+    def progress(done: int, total: int) -> None:
+        if with_progress:
+            text.progress(f"anew: indexed {done} of {total} runs")
+
+    index = Index(store.root)
+    index.reindex(progress)
+    count = index.count("")
+    if with_progress:
+        print("\r\033[K", end="", file=sys.stderr)
+    if arguments.json:
+        text.say_json({"store": str(store.root), "runs": count})
+    else:
+        print(f"{count} runs indexed")
+    return OK
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """Versions, paths, and what stands in the way; 1 when something does."""
+    store = find_store()
+    body, problems = _examine(store)
+    if arguments.json:
+        text.say_json(body | {"problems": problems})
+    else:
+        for name, value in body.items():
+            print(f"{name.replace('_', ' '):<16} {value}")
+        for problem in problems:
+            print(f"{text.paint('problem', 'red'):<16} {problem}")
+        if not problems:
+            print("nothing stands in the way")
+    return ERROR if problems else OK
+
+
+def _examine(store: Store) -> tuple[dict[str, Any], list[str]]:
+    from anew.api import open_index
+    from anew.capture import bootstrap
+    from anew.store.journal import is_mappable
+
+    problems = []
+    home = store.root if store.root.is_dir() else store.root.parent
+    if not os.access(home, os.W_OK):
+        problems.append(f"{home} can't be written; set ANEW_STORE to a folder that can")
+    free = shutil.disk_usage(home).free
+    if free < 1 << 30:
+        problems.append(f"only {text.size(free)} are free in {home}")
+    tracer = bootstrap.TRACER.exists()
+    if not tracer and sys.platform == "linux":
+        problems.append("the file tracer is not built: install a C compiler and install anew again")
+    body: dict[str, Any] = {
+        "anew": __version__,
+        "python": f"{platform.python_version()} at {sys.executable}",
+        "system": platform.platform(),
+        "store": f"{store.root}{'' if store.root.is_dir() else ' (not made yet)'}",
+        "free": text.size(free),
+        "journal": "memory-mapped" if is_mappable(home) else "by write",
+        "file_tracer": "built" if tracer else "not built",
+        "git": shutil.which("git") or "not found",
+        "uv": _uv(),
+    }
+    if store.root.is_dir():
+        index = open_index(store)
+        body["runs"] = index.count("")
+        body["crashed"] = index.count("status = 'crashed'")
+        for document in index.search("", limit=None):
+            problems += [f"run {document['id']}: {_said(item)}" for item in document.get("problems", [])]
+    return body, problems
+
+
+def _said(problem: Any) -> str:
+    return ", ".join(str(value) for value in problem.values()) if isinstance(problem, dict) else str(problem)
+
+
+def _uv() -> str:
+    try:
+        import uv
+
+        return str(uv.find_uv_bin())
+    except (ImportError, FileNotFoundError):
+        return "not found: environments can't be rebuilt"
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """The main job on small real models."""
+    from anew.demo import play
+
+    return play(Path(arguments.folder) if arguments.folder else None, arguments.json)
+
+
+def completion(arguments: argparse.Namespace) -> int:
+    """A completion script for bash, zsh or fish; verbs, flags, and the ids of runs."""
+    from anew.cli.completion import script
+
+    words = script(arguments.shell)
+    if arguments.json:
+        text.say_json({"shell": arguments.shell, "script": words})
+    else:
+        print(words, end="")
+    return OK

@@ -1,0 +1,180 @@
+"""Every verb and flag of the command line. docs/reference/cli.md is generated from here."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from anew._version import __version__
+from anew.errors import USAGE
+
+_RUN = "a run: its id, a unique prefix of 4 or more, its name, last, last~N, or best:METRIC"
+_EXAMPLES = """\
+start here:
+  anew run train.py --lr 0.01        run a script, unmodified, and keep everything about it
+  anew runs                          list what was run
+  anew reproduce last                run it again, and prove it the same
+"""
+_CODES = """\
+exit codes: 0 ok, 1 error, 2 wrong usage, 3 ran but did not reproduce, 4 not reproducible; anew run: the script's own
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        print(f"anew: {message}\n{self.format_usage().strip()}", file=sys.stderr)
+        if "--json" in sys.argv:
+            import json
+
+            print(json.dumps({"error": message, "kind": "UsageError", "exit_code": USAGE, "missing": []}))
+        raise SystemExit(USAGE)
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The verb and its arguments, as `act` (the function that does it) and its settings. Exits with 2 on bad ones."""
+    words = list(words)
+    rest: list[str] = []
+    if words[:1] == ["run"]:
+        words, rest = _split_run(words)
+    arguments = build().parse_args(_joined(words))
+    if arguments.verb == "run":
+        arguments.words = rest
+    return arguments
+
+
+def whole_number(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than nothing")
+    return number
+
+
+def seconds(text: str) -> float:
+    number = float(text)
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"{text} is no time to wait")
+    return number
+
+
+def _joined(words: list[str]) -> list[str]:
+    """`--sort -metrics.acc` as one word: to argparse, a word that starts with - is an option."""
+    out: list[str] = []
+    for word in words:
+        if out and out[-1] == "--sort":
+            out[-1] = f"--sort={word}"
+        else:
+            out.append(word)
+    return out
+
+
+def _split_run(words: list[str]) -> tuple[list[str], list[str]]:
+    """Ours before the script's name (or -m, or --); everything from there on is the script's."""
+    at = 1
+    while at < len(words):
+        word = words[at]
+        if not word.startswith("-") or word in ("-m", "--"):
+            break
+        at += 2 if word in ("--name", "--project", "--tag", "--timeout") else 1
+    return words[:at], words[at:]
+
+
+def build() -> argparse.ArgumentParser:
+    """The whole parser."""
+    parser = _Parser(
+        prog="anew",
+        description="Track experiments, and run them anew: proven the same.",
+        epilog=_EXAMPLES + "\n" + _CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"anew {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    _running(verbs)
+    _finding(verbs)
+    _redoing(verbs)
+    _keeping(verbs)
+    return parser
+
+
+def _verb(verbs: Any, name: str, module: str, help: str, **more: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=help, description=help, **more)
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout, and nothing else")
+    parser.set_defaults(act=_lazily(module, name.replace("-", "_")))
+    return parser
+
+
+def _lazily(module: str, function: str) -> Callable[[argparse.Namespace], int]:
+    def act(arguments: argparse.Namespace) -> int:
+        return int(getattr(importlib.import_module(f"anew.cli.{module}"), function)(arguments))
+
+    return act
+
+
+def _running(verbs: Any) -> None:
+    parser = _verb(
+        verbs,
+        "run",
+        "running",
+        "run a script (or -m MODULE, or -- COMMAND) and keep everything needed to run it again",
+        usage="anew run [--name NAME] [--project NAME] [--tag NAME[=VALUE]] [--timeout SECONDS] [--quiet] [--json] "
+        "SCRIPT|-m MODULE|-- COMMAND …",
+    )
+    parser.add_argument("--name", help="a name for the run; by default the script's, with the start of the id")
+    parser.add_argument("--project", help="by default the name of the project's folder")
+    parser.add_argument("--tag", action="append", default=[], metavar="NAME[=VALUE]", help="may be given several times")
+    parser.add_argument("--timeout", type=seconds, metavar="SECONDS", help="stop the script after so long")
+    parser.add_argument("--quiet", action="store_true", help="no line about the run at its end")
+
+
+def _finding(verbs: Any) -> None:
+    parser = _verb(verbs, "runs", "finding", "list, search, sort and group runs")
+    parser.add_argument("query", nargs="?", default="", help="such as: metrics.val_acc > 0.9 and params.lr = 0.1")
+    parser.add_argument("--sort", action="append", metavar="COLUMN", help="with - in front: the greatest first")
+    parser.add_argument("--limit", type=whole_number, default=20, help="at most so many (default 20; 0: all)")
+    parser.add_argument("--group", metavar="COLUMN", help="one row per value of COLUMN")
+    parser.add_argument("--aggregate", action="append", metavar="WHAT:COLUMN", help="with --group: mean:metrics.loss")
+    parser.add_argument("--columns", help="columns to show, with commas between")
+    parser.add_argument("--output", metavar="FILE", help="write to a .csv, .json or .parquet file instead")
+    for name, help_ in (
+        ("show", "everything about a run"),
+        ("logs", "what a run printed"),
+        ("tail", "follow what a run prints, until it ends"),
+    ):
+        parser = _verb(verbs, name, "finding", help_)
+        parser.add_argument("run", help=_RUN)
+    parser = _verb(verbs, "diff", "finding", "what differs between two runs, side by side")
+    parser.add_argument("a", help=_RUN)
+    parser.add_argument("b", help=_RUN)
+
+
+def _redoing(verbs: Any) -> None:
+    parser = _verb(verbs, "reproduce", "redoing", "run it again from what was kept, compare, and give a verdict")
+    parser.add_argument("run", help=_RUN)
+    parser.add_argument("--in-place", action="store_true", help="in the project as it is now, not in a clean folder")
+    parser.add_argument(
+        "--env", choices=["auto", "current", "rebuild"], default="auto", help="auto rebuilds it when it differs"
+    )
+    parser.add_argument("--times", type=int, default=1, metavar="N", help="so often; two or more give a noise band")
+    parser.add_argument(
+        "--tolerance", action="append", default=[], metavar="METRIC=DIFF", help="such as metrics.val_acc=0.002"
+    )
+    parser.add_argument("--timeout", type=seconds, metavar="SECONDS", help="give up after so long")
+    parser.add_argument("--keep", metavar="DIR", help="recreate it in DIR, and leave it there")
+    parser = _verb(verbs, "why", "redoing", "what can have moved the result from one run to another, most likely first")
+    parser.add_argument("a", help=_RUN)
+    parser.add_argument("b", help=_RUN)
+    parser = _verb(verbs, "restore", "redoing", "put a run's code, data, environment lock and command into a folder")
+    parser.add_argument("run", help=_RUN)
+    parser.add_argument("folder", help="a new or empty folder")
+
+
+def _keeping(verbs: Any) -> None:
+    _verb(verbs, "verify", "keeping", "check every byte of the store against its checksums")
+    _verb(verbs, "reindex", "keeping", "build the index again from journals and ledger")
+    _verb(verbs, "doctor", "keeping", "what a bug report needs, and what can be mended")
+    parser = _verb(verbs, "demo", "keeping", "train small real models under anew, reproduce one, explain a difference")
+    parser.add_argument("folder", nargs="?", help="where; by default a temporary folder")
+    parser = _verb(verbs, "completion", "keeping", "print the completion script of a shell")
+    parser.add_argument("shell", choices=["bash", "zsh", "fish"])

@@ -1,0 +1,238 @@
+"""Text line by line: the same words and numbers, but for the accidents of the run that wrote them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+
+from anew.reproduction.compare import names
+from anew.reproduction.compare.accidents import canonical, compare_line
+from anew.reproduction.compare.moments import is_likely_span
+from anew.reproduction.compare.progress import contradiction, without_codes, without_redraws
+from anew.reproduction.compare.result import Findings, Result, Side, change, shown
+
+HOW = "text by line"
+LINES_TO_ORDER_MOST = 20_000  # lines in which another order is looked for
+_WORKER = re.compile(r"\[CV\b[^\]]*\]|\[Parallel\(n_jobs=")  # what scikit-learn and joblib print from workers
+_TIMINGS = re.compile(r"(['\"])(\w+)\1\s*:\s*(?:array\(\s*)?\[([^\[\]a-df-z]{1,20000})\]")
+_LISTED = re.compile(
+    r"[\s|{]*['\"]?([A-Za-z_][\w.-]*(?: [\w.-]*[A-Za-z_][\w.-]*)*)['\"]?(?:\s*[:=|]\s*|\s+)"
+    r"[-+]?[\d.]+(?:[eE][-+]?\d+)?(?:[\s|,]+[-+]?[\d.]+(?:[eE][-+]?\d+)?)*[\s|,}]*"
+)
+_SET = re.compile(r"\{[^{}:]*\}")
+
+
+def compare_text(a: str, b: str, side_a: Side, side_b: Side) -> Result:
+    """Are two texts, such as the output of two runs, the same but for the accidents of each run?"""
+    if a == b:
+        return Result(True, "bytes")
+    found = Findings(side_a, side_b)
+    compare_texts(a, b, found)
+    return found.result(HOW)
+
+
+def compare_texts(a: str, b: str, found: Findings) -> None:
+    """Compare two texts under all rules; the redrawings of progress bars are set aside only if need be."""
+    if a == b:
+        return
+    plain = without_codes(a), without_codes(b)
+    if plain != (a, b):
+        if plain[0] == plain[1]:
+            found.mask("terminal codes")
+            return
+        a, b = plain
+    bare = _without_timings(a, found.side_a), _without_timings(b, found.side_b)
+    if bare[0][1] == bare[1][1] and bare[0][2] != bare[1][2]:
+        found.mask("durations")
+        a, b = bare[0][0], bare[1][0]
+    drawn = _lines(a), _lines(b)
+    whole = found.trial()
+    compare_lines(*drawn, whole)
+    if not whole.different:
+        _adopt(found, whole, a, b)
+        return
+    (left, dropped_a), (right, dropped_b) = without_redraws(drawn[0]), without_redraws(drawn[1])
+    if not dropped_a and not dropped_b:
+        found.adopt(whole)
+        return
+    clash = contradiction(dropped_a, dropped_b)
+    if clash:
+        found.differ(f"progress bar at {clash[0].count}", change(clash[0].post, clash[1].post))
+        return
+    found.mask("progress bars")
+    compare_lines(left, right, found)
+
+
+def _without_timings(text: str, side: Side) -> tuple[str, list[str], list[str]]:
+    """`text` without the members of printed arrays of durations, such as cv_results_ has; their places; what was there.
+
+    Arrays are padded and wrapped by the length of their numbers, so word by word they can't be compared.
+    """
+    places: list[str] = []
+    bodies: list[str] = []
+
+    def put(match: re.Match[str]) -> str:
+        name, values = match[2], re.split(r"[,\s]+", match[3].strip(" \n,"))
+        if not names.is_program_timing(name) or not all(_is_span(value, side) for value in values):
+            return match[0]
+        places.append(f"{name} {len(values)}")
+        bodies.append(" ".join(values))
+        return f"{name}: {len(values)} durations"
+
+    return _TIMINGS.sub(put, text), places, bodies
+
+
+def _is_span(value: str, side: Side) -> bool:
+    try:
+        return value == "..." or (float(value) >= 0 and is_likely_span(float(value), side))
+    except ValueError:
+        return False
+
+
+def _adopt(found: Findings, whole: Findings, a: str, b: str) -> None:
+    found.adopt(whole)
+    if ("\r\n" in a) != ("\r\n" in b):
+        found.mask("line ends")
+    elif not whole.masked:
+        found.mask("terminal codes")  # a carriage return in place of a line's end
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of `text`; each drawing over the last one counts as a line."""
+    return re.split(r"\r\n|\n|\r", text)
+
+
+def compare_lines(left: Sequence[str], right: Sequence[str], found: Findings, strict: bool = False) -> None:
+    """Compare lines one by one; `strict` sets no accident aside."""
+    trial = found.trial()
+    columns = Columns(left)
+    for index, (x, y) in enumerate(zip(left, right, strict=False)):
+        if x == y:
+            continue
+        if strict:
+            _compare_strictly(x, y, trial, index)
+        else:
+            labels = columns.at(index)
+            if _is_listed(left, index):
+                _compare_strictly(x, y, trial, index)
+            else:
+                compare_line(x, y, trial, f"line {index + 1}", labels=labels)
+        if trial.settled:
+            break
+    shorter = min(len(left), len(right))
+    if len(left) != len(right) and not trial.settled:
+        longer = left if len(left) > len(right) else right
+        which = "only the first has" if longer is left else "only the second has"
+        trial.differ(f"line {shorter + 1}", f"{which}: {shown(longer[shorter])}")
+    if trial.different and not strict:
+        again = [_workers_sorted(lines, side) for lines, side in ((left, found.side_a), (right, found.side_b))]
+        if again[0] != list(left) or again[1] != list(right):
+            sorted_trial = found.trial()
+            compare_lines(again[0], again[1], sorted_trial)
+            if not sorted_trial.different:
+                sorted_trial.mask("order of workers")
+                found.adopt(sorted_trial)
+                return
+    if trial.different:
+        order = _order(left, right, found.side_a, found.side_b)
+        if order:
+            probe = trial.result(HOW)
+            trial = found.trial()
+            trial.differ(probe.where.removeprefix(found.prefix).removeprefix(": "), f"{order}; {probe.detail}")
+    found.adopt(trial)
+
+
+def _is_listed(lines: Sequence[str], index: int) -> bool:
+    """Is the line one of a list of names with a number each, of which 'time' happens to be one?"""
+    own = _LISTED.fullmatch(lines[index])
+    if own is None or not names.is_bare_time(own[1]):
+        return False
+    beside = [_LISTED.fullmatch(lines[at]) for at in (index - 1, index + 1) if 0 <= at < len(lines)]
+    return any(other is not None and not names.is_timing(other[1]) for other in beside)
+
+
+def _compare_strictly(a: str, b: str, found: Findings, index: int) -> None:
+    nobody = Side("", "", 1e9, 1e9, "", "", "", "", "")
+    probe = Findings(nobody, nobody)
+    compare_line(a, b, probe)
+    result = probe.result("")
+    if result.rules or result.equal or result.max_difference is None or result.max_relative is None:
+        found.differ(f"line {index + 1}", change(a, b))
+    else:
+        found.differ_numbers(f"line {index + 1}", change(a, b), result.max_difference, result.max_relative)
+
+
+def _order(left: Sequence[str], right: Sequence[str], side_a: Side, side_b: Side) -> str:
+    """What is the same but for its order, in words; '' when more than the order differs."""
+    if len(left) != len(right) or len(left) > LINES_TO_ORDER_MOST:
+        return ""
+    if Counter(left) == Counter(right):
+        return "the same lines in another order"
+    if all(x == y or _sets_sorted(x) == _sets_sorted(y) for x, y in zip(left, right, strict=True)):
+        return "the same set, printed in another order"
+    bare = (
+        Counter(tuple(canonical(line, side_a)) for line in left),
+        Counter(tuple(canonical(line, side_b)) for line in right),
+    )
+    return "the same lines in another order" if bare[0] == bare[1] else ""
+
+
+def _workers_sorted(lines: Sequence[str], side: Side) -> list[str]:
+    """`lines` with each run of reports by parallel workers, which come as they are done, in order of what they say."""
+    out: list[str] = []
+    for told, grouped in groupby(lines, key=lambda line: bool(_WORKER.match(line))):
+        block = list(grouped)
+        out += sorted(block, key=lambda line: (list(canonical(line, side)), line)) if told else block
+    return out
+
+
+def _sets_sorted(line: str) -> str:
+    """`line` with the members of every printed set in order."""
+    return _SET.sub(lambda match: "{" + ", ".join(sorted(re.split(r",\s*", match[0][1:-1]))) + "}", line)
+
+
+class Columns:
+    """The column names above each line, found in one pass down the lines."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = lines
+        self._next = 0
+        self._words: list[str] = []  # the last line that holds no number
+        self._names: tuple[str, ...] = ()
+        self._cells = 0  # in each row of the table so far; 0 outside of one
+
+    def at(self, index: int) -> tuple[str, ...]:
+        """The column names of the table that line `index` is a row of; empty when it is no such row.
+
+        To be asked in the order of the lines.
+        """
+        names: tuple[str, ...] = ()
+        while self._next <= index:
+            names = self._pass(self._lines[self._next].split())
+            self._next += 1
+        return names
+
+    def _pass(self, cells: list[str]) -> tuple[str, ...]:
+        if cells and all(set(cell) <= set("-=+|─━") for cell in cells):
+            return ()
+        numbers = sum(map(_numeric, cells))
+        if not numbers:
+            self._words, self._cells = cells, 0
+            return ()
+        if self._cells == 0:
+            missing = len(cells) - len(self._words)  # a table may have no name for its first column
+            self._names = ("",) * missing + tuple(self._words) if self._words and missing in (0, 1) else ()
+        elif self._cells != len(cells):
+            self._names = ()
+        self._cells = len(cells)
+        return self._names if numbers > 1 and len(cells) > 1 else ()
+
+
+def _numeric(cell: str) -> bool:
+    try:
+        float(cell.rstrip("%,;|"))
+    except ValueError:
+        return False
+    return True

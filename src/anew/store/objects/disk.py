@@ -1,0 +1,108 @@
+"""Reading and writing with errors that say which file and what to do."""
+
+# Paths are str here: making a Path for each file costs more than its stat.
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from anew.errors import AnewError, NotFound, StoreError, StoreFull
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+GATHER_SIZE = 1 << 20
+GATHER_PARTS = 512  # half of what the kernel takes at once
+NO_PERMISSION = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+def refused(error: OSError, path: str) -> AnewError:
+    """What to raise when writing `path` failed with `error`."""
+    if error.errno in NO_SPACE:
+        return StoreFull(f"no space to write {path} ({error.strerror}): free some space, then try again")
+    if error.errno in NO_PERMISSION:
+        return StoreFull(f"not allowed to write {path} ({error.strerror}): give yourself write permission there")
+    return StoreError(f"can't write {path}: {error.strerror or error}")
+
+
+@contextmanager
+def writing(path: str) -> Iterator[None]:
+    """Turn an OSError into StoreFull (no space, no permission) or StoreError, naming `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise refused(error, path) from error
+
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Turn an OSError into NotFound or StoreError, naming `path`."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFound(f"{error.filename or path} does not exist") from error
+    except OSError as error:
+        raise StoreError(f"can't read {error.filename or path}: {error.strerror or error}") from error
+
+
+def write_some(fd: int, parts: Sequence[bytes | memoryview]) -> int:
+    """Bytes written, at least one; what is left over is the caller's to try again."""
+    return os.writev(fd, parts[:GATHER_PARTS])
+
+
+def write_all(fd: int, data: bytes | memoryview) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def write_parts(fd: int, parts: Iterable[bytes]) -> None:
+    """Write them all, gathered: each call costs the kernel the same for 64 KiB as for 1 MiB."""
+    gathered: list[bytes | memoryview] = []
+    size = 0
+    for part in parts:
+        gathered.append(part)
+        size += len(part)
+        if size >= GATHER_SIZE or len(gathered) == GATHER_PARTS:
+            _write_gathered(fd, gathered)
+            gathered, size = [], 0
+    _write_gathered(fd, gathered)
+
+
+def left_after(parts: list[bytes | memoryview], count: int) -> list[bytes | memoryview]:
+    """What is left of `parts` once `count` bytes of them are written."""
+    for position, part in enumerate(parts):
+        if count < len(part):
+            return [memoryview(part)[count:], *parts[position + 1 :]]
+        count -= len(part)
+    return []
+
+
+def _write_gathered(fd: int, parts: list[bytes | memoryview]) -> None:
+    while parts:
+        parts = left_after(parts, write_some(fd, parts))
+
+
+def fsync_folder(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_durably(path: str, temporary: str, data: Sequence[bytes]) -> None:
+    """Make `path` hold `data`, all or nothing, and on the disk when this returns. Raises OSError."""
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        for part in data:
+            write_all(fd, part)
+        os.fsync(fd)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    finally:
+        os.close(fd)
+    os.rename(temporary, path)
+    fsync_folder(os.path.dirname(path))

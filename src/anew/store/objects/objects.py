@@ -1,0 +1,265 @@
+"""`Objects`: content in, digest out, and back."""
+
+# Paths are str here: making a Path for each file costs more than its stat.
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from blake3 import blake3
+
+from anew.errors import CorruptData, StoreError, UsageError
+from anew.store.objects import manifest
+from anew.store.objects.chunk import WHOLE_SIZE_MAX, ChangedWhileRead, cut
+from anew.store.objects.disk import reading, write_parts, writing
+from anew.store.objects.packs import Packs
+from anew.store.objects.record import BLOB, MANIFEST, digest
+from anew.store.objects.stat_index import StatIndex, signature
+from anew.store.objects.values import Entry, FileRef, Problem
+
+READ_SIZE = 1 << 20
+
+
+class Objects:
+    """The object store in one folder, made when first written. Thread-safe; any number of processes at once.
+
+    What was put is this process's own until `flush`: then it is on the disk, and other processes see it.
+    Every read is verified: CorruptData names object, file and offset; wrong bytes are never given. Writing
+    raises StoreFull where there is no space or permission; what was put before can be flushed once there is.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = os.fspath(root)
+        self._packs = Packs(self._root)
+        self._stats = StatIndex(os.path.join(self._root, "stat"))
+
+    def __enter__(self) -> Objects:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def put_bytes(self, data: bytes) -> str:
+        """The digest of `data`, now stored."""
+        if len(data) <= WHOLE_SIZE_MAX:
+            return self._put_blob(data).hex()
+        view = memoryview(data)
+        return self._put_large(lambda offset, count: view[offset : offset + count], len(data)).hex()
+
+    def put_file(self, path: Path) -> FileRef:
+        """Store a file's content. A file that is known by its stat and stored already is not read.
+
+        NotFound if there is none; StoreError if it can't be read, or changes while it is, twice.
+        """
+        key, size = self._file(os.fspath(path), None, store=True)
+        return FileRef(key.hex(), size)
+
+    def hash_file(self, path: Path) -> FileRef:
+        """What `put_file` gives, without storing."""
+        key, size = self._file(os.fspath(path), None, store=False)
+        return FileRef(key.hex(), size)
+
+    def has(self, digest: str) -> bool:
+        """Whether the object is stored. CorruptData if that can't be said because an index is damaged."""
+        return self._packs.find(_key(digest)) is not None
+
+    def size(self, digest: str) -> int:
+        """Bytes of content. NotFound."""
+        key = _key(digest)
+        kind, size, _, _ = self._packs.peek(key)
+        if kind == BLOB:
+            return size
+        return manifest.content_size(self._packs.read(key)[1], self._packs.where(key))
+
+    def get_bytes(self, digest: str) -> bytes:
+        """The content, verified. NotFound, CorruptData."""
+        parts = list(self.iter_bytes(digest))
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def iter_bytes(self, digest: str) -> Iterator[bytes]:
+        """The content in pieces of up to 1 MiB, each verified; the whole is once the last has been taken."""
+        key = _key(digest)
+        kind, content = self._packs.read(key)
+        if kind == BLOB:
+            yield content
+            return
+        where = self._packs.where(key)
+        whole = blake3()
+        for chunk, size in manifest.chunks(content, self._get_blob, where):
+            data = self._get_blob(chunk)
+            if len(data) != size:
+                raise CorruptData(f"{where}: the manifest says {size} bytes of a chunk of {len(data)}")
+            whole.update(data)
+            yield data
+        if whole.digest() != key:
+            raise CorruptData(f"{where}: the chunks of object {digest} don't make up its content")
+
+    def restore_file(self, digest: str, path: Path, *, executable: bool = False) -> None:
+        """Make `path` hold the content, all or nothing. Makes the folders it is in; keeps to the umask."""
+        self._restore(digest, os.fspath(path), executable)
+
+    def put_tree(self, entries: Iterable[Entry]) -> str:
+        """Store a tree of entries whose content is stored apart. Their order does not matter."""
+        from anew.store.objects import tree
+
+        return tree.put(entries, self._put_blob).hex()
+
+    def read_tree(self, digest: str) -> Iterator[Entry]:
+        """Its entries, sorted by path. A folder is among them only if it is empty."""
+        from anew.store.objects import tree
+
+        return tree.read(_key(digest), self._get_blob)
+
+    def put_folder(self, path: Path) -> str:
+        """Store a folder with all it holds, but for `.anew`; the digest of its tree."""
+        from anew.store.objects import folder
+
+        return folder.snapshot(os.fspath(path), lambda p, s: self._file(p, s, store=True), self._put_blob).hex()
+
+    def restore_tree(self, digest: str, folder: Path) -> None:
+        """Put a tree into `folder`. What else is there stays; nothing is written through a link."""
+        from anew.store.objects import folder as folders
+
+        for _ in self.read_tree(digest):
+            pass  # all of it is checked before anything is written: reading it costs a fiftieth of restoring
+        folders.restore(self.read_tree(digest), os.fspath(folder), self._restore)
+
+    def flush(self) -> None:
+        """All put so far is durable, and visible to other processes."""
+        self._packs.flush()
+        self._stats.save()
+
+    def close(self) -> None:
+        """Flush, and leave the pack to the next writer (sealed, if it is full). A later put opens another."""
+        self._packs.close()
+        self._stats.save()
+
+    def verify(self) -> Iterator[Problem]:
+        """Read the whole store; what is wrong with it."""
+        from anew.store.objects import verify
+
+        return verify.problems(self._packs)
+
+    def _put_blob(self, data: bytes) -> bytes:
+        key = digest(data)
+        self._packs.add(BLOB, key, data)
+        return key
+
+    def _get_blob(self, key: bytes) -> bytes:
+        kind, content = self._packs.read(key)
+        if kind == BLOB:
+            return content
+        return b"".join(self.iter_bytes(key.hex()))
+
+    def _put_large(self, read: Callable[[int, int], bytes | memoryview], size: int) -> bytes:
+        """Store content in chunks; its key."""
+        whole = blake3()
+        chunks = manifest.Builder(lambda key, data: self._packs.add(BLOB, key, data))
+        for pieces in cut(read, size):
+            for piece in pieces:
+                key = digest(piece)
+                self._packs.add(BLOB, key, piece)
+                chunks.add(key, len(piece))
+                whole.update(piece)
+        key = whole.digest()
+        self._packs.add(MANIFEST, key, chunks.finish())
+        return key
+
+    def _file(self, path: str, about: os.stat_result | None, *, store: bool) -> tuple[bytes, int]:
+        """Key and size of a file, whose stat may be known already."""
+        for _ in range(2):
+            if about is None:
+                with reading(path):
+                    about = os.stat(path)
+            if not stat.S_ISREG(about.st_mode):
+                raise StoreError(f"{path} is not a file")
+            key = self._stats.get(about)
+            if key is None or (store and not self._packs.known(key)):
+                key = self._read_file(path, store)
+            if key is not None:
+                return key, about.st_size
+            about = None
+        raise StoreError(f"{path} changed while being read, twice: try again once its writer is done")
+
+    def _read_file(self, path: str, store: bool) -> bytes | None:
+        """The key of the file's content, stored if so asked; None if it changed meanwhile."""
+        opened_ns = time.time_ns()
+        with reading(path):
+            fd = os.open(path, os.O_RDONLY)
+        try:
+            before = os.fstat(fd)
+            size = before.st_size
+            try:
+                key = self._put_open(fd, size, path) if store else _hash_open(fd, size, path)
+            except ChangedWhileRead:
+                return None
+            if signature(os.fstat(fd)) != signature(before):
+                return None
+        finally:
+            os.close(fd)
+        self._stats.put(before, key, opened_ns)
+        return key
+
+    def _put_open(self, fd: int, size: int, path: str) -> bytes:
+        if size > WHOLE_SIZE_MAX:
+            return self._put_large(lambda offset, count: _pread(fd, count, offset, path), size)
+        data = _pread(fd, size + 1, 0, path)
+        if len(data) != size:
+            raise ChangedWhileRead
+        return self._put_blob(data)
+
+    def _restore(self, digest: str, path: str, executable: bool) -> None:
+        folder = os.path.dirname(path) or "."
+        temporary = os.path.join(folder, f".anew-{os.urandom(8).hex()}.tmp")
+        with writing(path):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            mode = 0o777 if executable else 0o666
+            try:
+                fd = os.open(temporary, flags, mode)
+            except FileNotFoundError:
+                os.makedirs(folder, exist_ok=True)
+                fd = os.open(temporary, flags, mode)
+            try:
+                try:
+                    write_parts(fd, self.iter_bytes(digest))
+                finally:
+                    os.close(fd)
+                os.rename(temporary, path)
+            except BaseException:
+                os.unlink(temporary)
+                raise
+
+
+def _key(digest: str) -> bytes:
+    try:
+        key = bytes.fromhex(digest)
+    except (ValueError, TypeError):
+        key = b""
+    if len(key) != 32 or key.hex() != digest:
+        raise UsageError(f"{digest!r} is not a digest: 64 characters of 0-9a-f")
+    return key
+
+
+def _pread(fd: int, count: int, offset: int, path: str) -> bytes:
+    """`count` bytes, fewer only at the end of the file."""
+    with reading(path):
+        data = os.pread(fd, count, offset)
+        while len(data) < count and (more := os.pread(fd, count - len(data), offset + len(data))):
+            data += more
+        return data
+
+
+def _hash_open(fd: int, size: int, path: str) -> bytes:
+    """One thread, and read rather than mapped: see `record.digest` and `chunk.cut`."""
+    hasher = blake3()
+    offset = 0
+    while offset <= size and (data := _pread(fd, READ_SIZE, offset, path)):  # past it: the file grows, stop
+        hasher.update(data)
+        offset += len(data)
+    if offset != size:
+        raise ChangedWhileRead
+    return hasher.digest()

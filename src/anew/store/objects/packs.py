@@ -1,0 +1,321 @@
+"""All packs of a store as one map from key to content."""
+
+# Paths are str here: making a Path for each file costs more than its stat.
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+
+from anew.errors import CorruptData, NotFound
+from anew.store.objects import index
+from anew.store.objects.disk import reading, writing
+from anew.store.objects.fork import watch
+from anew.store.objects.index import SealedIndex
+from anew.store.objects.live import LiveIndex
+from anew.store.objects.pack import Folders, PackFile, PackWriter, create, find_unindexed, is_owned, take_on
+from anew.store.objects.record import HEADER, Buffer, decode, parse_header
+
+Place = tuple[str, int, int]  # pack name, offset, stored
+
+OPEN_PACKS_MAX = 64
+LOOK_AGAIN_S = 1.0  # how stale the view may be when the cost of a miss is only a second copy
+RACY_NS = 50_000_000  # a folder that changed this shortly before it was listed may have changed since, unnoticed
+MERGED_INDEXES = 16
+
+
+class Packs:
+    """Thread-safe. A forked child starts afresh: without its parent's pack and pending bytes."""
+
+    def __init__(self, root: str) -> None:
+        self.folders = Folders(root)
+        self._begin()
+        watch(self)
+
+    def _begin(self) -> None:
+        self._lock = threading.RLock()
+        self._writer: PackWriter | None = None
+        self.lives: tuple[LiveIndex, ...] = ()
+        self.indexes: tuple[SealedIndex, ...] = ()
+        self.bad_indexes: dict[str, CorruptData] = {}
+        self._open: dict[str, PackFile] = {}
+        self._listed = (-1, 0)  # mtime of the index folder, and when it was listed
+        self._looked_s = 0.0
+
+    def forget_parent(self) -> None:
+        """In a forked child: close what would keep the parent's lock, and begin again."""
+        if self._writer is not None:
+            self._writer.forget()
+        self._begin()
+
+    def find(self, key: bytes) -> Place | None:
+        """Where the object is; None only after a look at all that other processes have published."""
+        for look in (self.look, self.look_anew):
+            if place := self._find(key):
+                return place
+            look()
+        if place := self._find(key) or self._find_left_behind(key):
+            return place
+        self._check_indexes()
+        return None
+
+    def known(self, key: bytes) -> bool:
+        """`find` for deduplication: quick, and may miss what others published in the last second."""
+        try:
+            if self._find(key):
+                return True
+            if time.monotonic() - self._looked_s < LOOK_AGAIN_S:
+                return False
+            self.look()
+            return self._find(key) is not None
+        except CorruptData:
+            return False  # stored again, which also heals
+
+    def read(self, key: bytes) -> tuple[int, bytes]:
+        """(kind, content), verified. NotFound, or CorruptData naming pack and offset."""
+        _, _, raw, where = self._raw(key, None)
+        kind, found, content = decode(raw, where)
+        if found != key:
+            raise CorruptData(f"{where}: object {key.hex()} should be here, but {found.hex()} is")
+        return kind, content
+
+    def peek(self, key: bytes) -> tuple[int, int, int, int]:
+        """(kind, bytes of the record's decoded content, bytes stored, offset); only the header is checked."""
+        _, offset, raw, where = self._raw(key, HEADER.size)
+        kind, _, stored, size, found, _ = parse_header(raw, where)
+        if found != key:
+            raise CorruptData(f"{where}: object {key.hex()} should be here, but {found.hex()} is")
+        return kind, size, stored, offset
+
+    def where(self, key: bytes) -> str:
+        place = self._find(key)
+        return f"{self.folders.pack(place[0])} at offset {place[1]}" if place else f"object {key.hex()}"
+
+    def add(self, kind: int, key: bytes, content: Buffer) -> None:
+        """Store a record unless its key is already there."""
+        if self.known(key):
+            return
+        with self._lock:
+            writer = self._writer
+            if writer is not None and key in writer.entries:
+                return
+            if writer is not None and writer.full:
+                self._seal(writer)
+                writer = None
+            if writer is None:
+                writer = self._writer = self._take_one_on() or create(self.folders)
+            writer.append(kind, key, content)
+
+    def flush(self) -> None:
+        """All that was added is on the disk, and seen by others."""
+        with self._lock:
+            if self._writer is not None:
+                self._writer.flush()
+
+    def close(self) -> None:
+        """Flush, and leave the pack to the next writer, sealed if it is full."""
+        with self._lock:
+            writer = self._writer
+            if writer is None:
+                return
+            if writer.full:
+                self._seal(writer)
+                return
+            writer.flush()
+            self._writer = None
+            writer.release()
+            self.look_anew()
+
+    def look(self) -> None:
+        """Take in what other processes have published since the last look."""
+        with self._lock:
+            self._looked_s = time.monotonic()
+            try:
+                changed = os.stat(self.folders.index).st_mtime_ns
+            except FileNotFoundError:
+                return  # nothing was ever written
+            except OSError as error:
+                with reading(self.folders.index):
+                    raise error
+            seen, listed = self._listed
+            if changed != seen or changed + RACY_NS > listed:
+                self.look_anew()
+            else:
+                for live in self.lives:
+                    live.advance()
+
+    @property
+    def own(self) -> PackWriter | None:
+        """The pack this process appends to."""
+        return self._writer
+
+    def pack_file(self, name: str) -> PackFile:
+        """Open for reading. OSError when it is gone."""
+        with self._lock:
+            pack = self._open.pop(name, None) or PackFile(self.folders.pack(name))
+            self._open[name] = pack  # last in the dict: most recently used
+            if len(self._open) > OPEN_PACKS_MAX:
+                del self._open[next(iter(self._open))]
+            return pack
+
+    def _find(self, key: bytes) -> Place | None:
+        writer = self._writer
+        if writer is not None and (entry := writer.entries.get(key)):
+            return writer.name, *entry
+        for live in self.lives:
+            if entry := live.entries.get(key):
+                return live.name, *entry
+        prefix = int.from_bytes(key[:8])
+        for sealed in self.indexes:
+            if place := sealed.find(key, prefix):
+                return place
+        return None
+
+    def _raw(self, key: bytes, count: int | None) -> tuple[str, int, bytes, str]:
+        """(pack name, offset, the record's bytes or the first `count`, the same in words)."""
+        for attempt in (1, 2):
+            place = self.find(key)
+            if place is None:
+                raise NotFound(f"object {key.hex()} is not in {self.folders.root}")
+            name, offset, stored = place
+            where = f"{self.folders.pack(name)} at offset {offset}"
+            with self._lock:
+                if self._writer is not None and self._writer.name == name:
+                    self._writer.drain()
+            try:
+                raw = self.pack_file(name).read(count or HEADER.size + stored, offset)
+            except FileNotFoundError as error:
+                if attempt == 2:
+                    raise CorruptData(f"{where}: the pack is gone, and object {key.hex()} with it") from error
+                self.look_anew()  # packs may have been rewritten since the index was read
+                continue
+            except OSError:
+                with reading(where):
+                    raise
+            break
+        return name, offset, raw, where
+
+    def look_anew(self) -> None:
+        """List the index folder, whatever is known of it."""
+        with self._lock:
+            for _ in range(10):
+                try:
+                    listed = time.time_ns()
+                    changed = os.stat(self.folders.index).st_mtime_ns
+                    names = os.listdir(self.folders.index)
+                except FileNotFoundError:
+                    return
+                if self._take_in(names):
+                    self._listed = (changed, listed)
+                    return
+
+    def _take_in(self, names: list[str]) -> bool:
+        """Follow the listed indexes; False when one of them was gone already."""
+        indexes = {os.path.basename(i.path): i for i in self.indexes}
+        lives = {live.name: live for live in self.lives}
+        own = self._writer.name if self._writer is not None else ""
+        bad: dict[str, CorruptData] = {}
+        new_indexes, new_lives = [], []
+        try:
+            for file in sorted(names):
+                stem, _, suffix = file.rpartition(".")
+                path = os.path.join(self.folders.index, file)
+                if suffix == "idx":
+                    try:
+                        new_indexes.append(indexes.get(file) or SealedIndex(path))
+                    except CorruptData as error:
+                        bad[path] = error
+                elif suffix == "live" and stem != own:
+                    live = lives.get(stem) or LiveIndex(path, stem)
+                    live.advance()
+                    new_lives.append(live)
+        except FileNotFoundError:
+            return False
+        new_indexes.sort(key=lambda i: -i.count)  # the largest first: most likely to know
+        self.indexes, self.lives, self.bad_indexes = tuple(new_indexes), tuple(new_lives), bad
+        return True
+
+    def _find_left_behind(self, key: bytes) -> Place | None:
+        """Look in packs of dead writers past where their index is readable, until a writer takes them on."""
+        for live in self.lives:
+            if not live.clean and not is_owned(self.folders.live(live.name)):
+                try:
+                    pack = self.pack_file(live.name)
+                except OSError:
+                    continue
+                if place := find_unindexed(pack, live, key):
+                    return live.name, *place
+        return None
+
+    def _check_indexes(self) -> None:
+        """CorruptData when an index is damaged: then a miss says nothing."""
+        for error in self.bad_indexes.values():
+            raise CorruptData(str(error))
+        for sealed in self.indexes:
+            sealed.check()
+        for live in self.lives:
+            if is_owned(self.folders.live(live.name)):
+                live.check()
+
+    def _take_one_on(self) -> PackWriter | None:
+        """The fullest pack that another writer left, so that packs fill up and get sealed."""
+        self.look_anew()
+        sealed = {name for i in self.indexes for name, _, _ in i.packs}
+        free = []
+        for live in self.lives:
+            if live.name not in sealed:
+                free.append(live)
+                continue
+            try:
+                os.unlink(live.path)  # its writer died between sealing and tidying up
+            except OSError:
+                pass  # not ours to tidy, or done already
+        for live in sorted(free, key=lambda live: -len(live.entries)):
+            if writer := take_on(self.folders, live.name):
+                self.lives = tuple(other for other in self.lives if other is not live)
+                return writer
+        return None
+
+    def _seal(self, writer: PackWriter) -> None:
+        writer.seal()
+        self._writer = None
+        writer.release()
+        self.look_anew()
+        self._merge()
+
+    def _merge(self) -> None:
+        """Make one index of many alike, so that a look-up asks few."""
+        alike: dict[int, list[SealedIndex]] = {}
+        for sealed in self.indexes:
+            alike.setdefault(sealed.count.bit_length() // 4, []).append(sealed)
+        for several in alike.values():
+            if len(several) < MERGED_INDEXES or sum(i.count for i in several) > index.MERGED_ENTRIES_MAX:
+                continue
+            path = os.path.join(self.folders.index, "merge.lock")
+            with writing(path):
+                lock = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._merge_these(several)
+            except BlockingIOError:
+                pass  # another process is at it
+            finally:
+                os.close(lock)
+
+    def _merge_these(self, several: list[SealedIndex]) -> None:
+        path = self.folders.idx(os.urandom(8).hex())
+        try:
+            for sealed in several:
+                sealed.check()
+        except CorruptData:
+            return  # a damaged index stays as it is, to be found
+        with writing(path):
+            index.write(path, *index.merged(several))
+            for sealed in several:
+                try:
+                    os.unlink(sealed.path)
+                except FileNotFoundError:
+                    pass  # another process merged it first
+        self.look_anew()

@@ -1,0 +1,202 @@
+"""A folder as nodes: small enough that one change among many entries writes little."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgpack
+
+from anew.errors import CorruptData, UsageError
+from anew.store.objects.values import Entry
+
+LEAF, INNER = 0, 1
+NODE_ENTRIES_MEAN, NODE_ENTRIES_MAX = 256, 1000
+DEPTH_MAX = 255  # folders within folders
+LEVELS_MAX = 8  # of nodes within one folder: 1,000 ** 8 entries are enough
+
+GetBlob = Callable[[bytes], bytes]
+PutBlob = Callable[[bytes], bytes]  # gives the key
+Row = list[Any]  # as docs/formats.md describes it
+
+
+def put(entries: Iterable[Entry], put_blob: PutBlob) -> bytes:
+    """Store a tree. UsageError for a path that can't be in one, or that two entries claim."""
+    top: dict[str, Any] = {}
+    for entry in entries:
+        parts = entry.path.split("/")
+        if len(parts) > DEPTH_MAX:
+            raise UsageError(f"{entry.path[:80]!r}… is deeper than {DEPTH_MAX} folders")
+        for part in parts:
+            if fault := name_fault(part):
+                raise UsageError(f"{entry.path!r} can't be in a tree: {fault}")
+        folder = top
+        for part in parts[:-1]:
+            folder = folder.setdefault(part, {})
+            if not isinstance(folder, dict):
+                raise UsageError(f"{entry.path!r} lies below {part!r}, which is no folder")
+        name = parts[-1]
+        row: Row | dict[str, Any] = {} if entry.kind == "dir" else _row(name, entry)
+        if name in folder and (row or not isinstance(folder[name], dict)):
+            raise UsageError(f"{entry.path!r} is there twice")
+        folder.setdefault(name, row)
+    return _put_nested(top, put_blob)
+
+
+def put_rows(rows: list[Row], put_blob: PutBlob) -> bytes:
+    """Store one folder, of rows in any order."""
+    keyed = sorted(((_sort_key(row), row) for row in rows), key=lambda pair: pair[0])
+    level = 0
+    while True:
+        nodes = []
+        for part in _cut(keyed, level):
+            node = [LEAF if level == 0 else INNER, [row for _, row in part]]
+            packed = msgpack.packb(node, use_bin_type=True, unicode_errors="surrogateescape")
+            nodes.append((part[0][0] if part else "", put_blob(packed)))
+        if len(nodes) == 1:
+            return nodes[0][1]
+        keyed = [(first, [first, key]) for first, key in nodes]
+        level += 1
+
+
+def read(key: bytes, get_blob: GetBlob) -> Iterator[Entry]:
+    """The entries, sorted by path. CorruptData for a tree that is not as it must be, before its bad entry."""
+    stack = [("", rows(key, get_blob))]
+    while stack:
+        prefix, folder = stack[-1]
+        for row in folder:
+            if row[1] == "d":
+                if len(stack) == DEPTH_MAX:
+                    raise CorruptData(f"tree {key.hex()} is deeper than {DEPTH_MAX} folders")
+                stack.append((f"{prefix}{row[0]}/", rows(row[2], get_blob)))
+                break
+            yield _entry(prefix, row)
+        else:
+            stack.pop()
+
+
+def rows(key: bytes, get_blob: GetBlob) -> Iterator[Row]:
+    """The rows of one folder, checked: names that can be names, in order, each once."""
+    last = ""
+    names = set()
+    for row in _leaf_rows(key, get_blob, LEVELS_MAX):
+        _check_row(key, row)
+        sort_key = _sort_key(row)
+        if sort_key <= last or row[0] in names:
+            raise CorruptData(f"tree {key.hex()}: {row[0]!r} is out of order, or there twice")
+        last = sort_key
+        names.add(row[0])
+        yield row
+
+
+def name_fault(name: str) -> str:
+    """Why `name` can't be the name of a file; empty if it can."""
+    if name in ("", ".", ".."):
+        return f"{name!r} is no name (paths are relative, without . and ..)"
+    if "/" in name or "\0" in name:
+        return f"{name!r} holds a character that no file name can"
+    try:
+        name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return f"{name!r} holds half a surrogate pair"
+    return ""
+
+
+def _put_nested(folder: dict[str, Any], put_blob: PutBlob) -> bytes:
+    found: list[Row] = []
+    for name, value in folder.items():
+        if not isinstance(value, dict):
+            found.append(value)
+        elif value:
+            found.append([name, "d", _put_nested(value, put_blob)])
+        else:
+            found.append([name, "e"])
+    return put_rows(found, put_blob)
+
+
+def _row(name: str, entry: Entry) -> Row:
+    if entry.kind == "link":
+        if not entry.target or "\0" in entry.target:
+            raise UsageError(f"link {entry.path!r} has no target that a link can have")
+        return [name, "l", entry.target]
+    if entry.kind != "file":
+        raise UsageError(f"{entry.path!r} is of kind {entry.kind!r}; a tree holds file, dir and link")
+    try:
+        key = bytes.fromhex(entry.digest)
+    except ValueError:
+        key = b""
+    if len(key) != 32 or entry.size < 0:
+        raise UsageError(f"{entry.path!r} needs the digest and size of its content, not {entry.digest!r}")
+    return [name, "x" if entry.executable else "f", key, entry.size]
+
+
+def _entry(prefix: str, row: Row) -> Entry:
+    path, kind = prefix + row[0], row[1]
+    if kind == "l":
+        return Entry(path, "link", target=row[2])
+    if kind == "e":
+        return Entry(path, "dir")
+    return Entry(path, "file", row[2].hex(), row[3], kind == "x")
+
+
+def _sort_key(row: Row) -> str:
+    name: str = row[0]
+    return name + "/" if row[1] == "d" else name
+
+
+def _cut(keyed: list[tuple[str, Row]], level: int) -> Iterator[list[tuple[str, Row]]]:
+    """Parts of at most 1,000, cut after entries whose own key says so: a change moves no other cut."""
+    start = 0
+    for end, (key, _) in enumerate(keyed, 1):
+        hashed = zlib.crc32(key.encode("utf-8", "surrogateescape"), level)
+        if hashed % NODE_ENTRIES_MEAN == 0 or end - start == NODE_ENTRIES_MAX:
+            yield keyed[start:end]
+            start = end
+    if start < len(keyed) or not keyed:
+        yield keyed[start:]
+
+
+def _leaf_rows(key: bytes, get_blob: GetBlob, levels_left: int) -> Iterator[Row]:
+    try:
+        node = msgpack.unpackb(get_blob(key), raw=False, unicode_errors="surrogateescape", strict_map_key=True)
+        kind, found = node
+        if kind == LEAF and isinstance(found, list):
+            yield from found
+            return
+        inner = [(first, child) for first, child in found if isinstance(first, str) and len(child) == 32]
+        if kind != INNER or len(inner) != len(found) or not levels_left:
+            raise ValueError("an unknown kind of node")
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise CorruptData(f"object {key.hex()} is not a node of a tree ({error})") from error
+    for first, child in inner:
+        for position, row in enumerate(_leaf_rows(child, get_blob, levels_left - 1)):
+            if position == 0 and isinstance(row, list) and len(row) > 1 and _sort_key(row) != first:
+                raise CorruptData(f"tree {key.hex()}: node {child.hex()} does not begin with {first!r}")
+            yield row
+
+
+def _check_row(key: bytes, row: Any) -> None:
+    """CorruptData unless the row is one of those that docs/formats.md lists."""
+    fault = ""
+    if isinstance(row, list) and len(row) >= 2 and isinstance(row[0], str) and isinstance(row[1], str):
+        name, kind, *rest = row
+        good = {
+            "f": len(rest) == 2 and _is_key(rest[0]) and _is_size(rest[1]),
+            "x": len(rest) == 2 and _is_key(rest[0]) and _is_size(rest[1]),
+            "l": len(rest) == 1 and isinstance(rest[0], str) and rest[0] != "" and "\0" not in rest[0],
+            "d": len(rest) == 1 and _is_key(rest[0]),
+            "e": not rest,
+        }
+        fault = name_fault(name)
+        if not fault and good.get(kind):
+            return
+    raise CorruptData(f"tree {key.hex()} holds {row!r:.200}: {fault or 'not an entry of a tree'}")
+
+
+def _is_key(value: object) -> bool:
+    return isinstance(value, bytes) and len(value) == 32
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

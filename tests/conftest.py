@@ -1,0 +1,3 @@
+from projects import project
+
+__all__ = ["project"]
