@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,8 +69,9 @@ class Indexer:
         touched = self._ledger()
         todo = sorted(self._todo() | touched)
         for start in range(0, len(todo), _BATCH_RUNS):
-            for batch in self._batches(todo[start : start + _BATCH_RUNS]):
-                self._commit(batch)
+            with _uncollected():
+                for batch in self._batches(todo[start : start + _BATCH_RUNS]):
+                    self._commit(batch)
             if progress is not None:
                 progress(min(start + _BATCH_RUNS, len(todo)), len(todo))
         self._finish(touched)
@@ -330,7 +332,19 @@ class Indexer:
 
 def _proper(name: str) -> bool:
     """Whether `name` can be the id of a run: one plain part of a path, in characters that are whole."""
-    return name.isprintable() and Path(name).name == name and not name.startswith(".")
+    return bool(name) and name.isprintable() and "/" not in name and not name.startswith(".")
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """A batch makes a hundred thousand small objects and no cycle: looking for cycles took a tenth of its time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _shown(entry: dict[str, Any]) -> dict[str, Any]:
