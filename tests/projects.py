@@ -39,13 +39,17 @@ class Project:
         return self.root.parent / "hidden"
 
     def anew(
-        self, *words: str, code: int | None = 0, cwd: Path | None = None, timeout_s: float = 300, **environ: str
-    ) -> subprocess.CompletedProcess[str]:
-        """Run one command; fails the test when it does not exit with `code` (None: any)."""
+        self, *words: str, code: int | None = 0, cwd: Path | None = None, timeout_s: float = 300,
+        piped: str | None = None, **environ: str
+    ) -> subprocess.CompletedProcess[str]:  # fmt: skip
+        """Run one command, with `piped` on its standard input; fails the test when it does not exit with `code` (None:
+        any).
+        """
         done = subprocess.run(
             [sys.executable, "-m", "anew", *words],
             cwd=cwd or self.root,
             env={**self.environ, **environ},
+            **({"stdin": subprocess.DEVNULL} if piped is None else {"input": piped}),
             capture_output=True,
             text=True,
             errors="replace",

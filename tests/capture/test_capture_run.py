@@ -35,6 +35,8 @@ def start(project: Project, script: str, *options: str) -> subprocess.Popen[byte
     running = subprocess.Popen(
         [*ANEW, *options, "train.py"], cwd=project.root, env=project.environ, start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        # A test suite in the background of a shell inherits that SIGINT is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     while not (project.root / "ready").exists():
         assert running.poll() is None

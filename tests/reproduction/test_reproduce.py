@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -318,9 +320,6 @@ def test_a_package_in_editable_install_is_the_captured_one(project: Project) -> 
 
 
 def test_a_file_on_stdin_is_an_input(project: Project) -> None:
-    import subprocess
-    import sys
-
     project.write("t.py", "import sys\nprint('n:', len(sys.stdin.read()))\n")
     with project.write("in.txt", "12345").open() as file:
         command = [sys.executable, "-m", "anew", "run", "--quiet", "t.py"]
@@ -328,6 +327,50 @@ def test_a_file_on_stdin_is_an_input(project: Project) -> None:
     assert [item["path"] for item in project.json("show", "last")["inputs"]] == ["in.txt"]
     project.write("in.txt", "1")
     assert project.reproduce()["verdict"] == "identical"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["t.py"], ["--", "sh", "-c", "read first; echo $first; exec python t.py"], ["--", "sh", "-c", "cat | python t.py"],
+        ["d.py"],
+    ],
+    ids=["script", "shell", "pipeline", "/dev/stdin"],
+)  # fmt: skip
+def test_what_came_through_a_pipe_is_an_input(project: Project, words: list[str]) -> None:
+    project.write("t.py", "import sys\nfor line in sys.stdin:\n    print('n:', line.strip())\n")
+    project.write("d.py", "for line in open('/dev/stdin'):\n    print('n:', line.strip())\n")
+    text = "".join(f"{i}\n" for i in range(50_000))
+    project.anew("run", "--quiet", *words, piped=text)
+    shown = project.json("show", "last")
+    (item,) = [item for item in shown["inputs"] if item["path"] == "<stdin>"]
+    assert (item["size"], shown["grade"]["letter"]) == (len(text), "A")
+    assert project.reproduce()["verdict"] == "identical"
+    assert project.reproduce(shown["id"], "--in-place")["verdict"] == "identical"
+    other = project.anew("run", "--quiet", *words, piped=text.replace("7\n", "8\n"))
+    assert other.returncode == 0
+    (cause,) = project.json("why", shown["id"], "last")["causes"]
+    assert (cause["factor"], cause["what"]) == ("data", "<stdin>")
+    project.anew("restore", shown["id"], "back")
+    again = subprocess.run([project.root / "back/anew-run/command.sh"], stdout=subprocess.PIPE, text=True, check=True)
+    assert again.stdout.splitlines()[-1].split()[-1] == "49999"
+
+
+def test_a_pipe_nobody_reads_is_left_alone(project: Project) -> None:
+    project.write("t.py", "print('acc: 1')\n")
+    script = f"seq 3 | while read line; do {sys.executable} -m anew run --quiet t.py; done"
+    done = subprocess.run(["sh", "-c", script], cwd=project.root, env=project.environ, capture_output=True, text=True)
+    assert done.stdout.count("acc: 1") == 3, done.stderr
+    assert project.json("show", "last")["grade"]["letter"] == "A"
+
+
+def test_a_pipe_read_unseen_is_a_gap(project: Project) -> None:
+    """sort reads through the C library's own buffers, which a preloaded library does not see."""
+    project.write("t.py", "print('acc: 1')\n")
+    script = f"(sleep 1; seq 3) | {sys.executable} -m anew run --quiet -- sh -c 'python t.py; sort'"
+    subprocess.run(["sh", "-c", script], cwd=project.root, env=project.environ, check=True)
+    grade = project.json("show", "last")["grade"]
+    assert (grade["letter"], grade["missing"][0]["what"]) == ("D", "what came through standard input")
 
 
 def test_an_output_in_the_temporary_folder_counts_when_the_code_names_it(project: Project, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from anew.nesting import flatten
 from anew.store.location import Store
 from anew.store.objects import Entry, Objects
 
+STDIN = "<stdin>"  # stands for the path of what came through a pipe
 _MOST_STORED_BYTES = 1 << 30
 _MOST_OUTSIDE_BYTES = 64 << 20
 _MOST_CODE_BYTES = 16 << 20
@@ -224,7 +225,24 @@ class Finaliser:
                 self.emit("input", item)
                 if item["role"] == "config" and item.get("stored"):
                     self._settings(item)
+        piped = self._piped()
+        if piped is not None:
+            inputs.append(piped)
+            self.emit("input", piped)
         return inputs
+
+    def _piped(self) -> dict[str, Any] | None:
+        """What was read from the pipe that was the run's standard input."""
+        copy = self.spool / "stdin"
+        if not copy.exists():
+            return None
+        size = copy.stat().st_size
+        item = {"path": STDIN, "role": "data", "outside": False, "digest": "", "size": size, "stored": False}
+        if (self.spool / "stdin.lost").exists():
+            return item | {"problem": "it could not be written to the store as it was read"}
+        secret = self._holds_secret("stdin.txt", copy, size)
+        ref = self.objects.hash_file(copy) if secret else self.objects.put_file(copy)
+        return item | {"digest": ref.digest, "stored": not secret} | ({"secret": True} if secret else {})
 
     def _settings(self, item: dict[str, Any]) -> None:
         """The settings in a JSON or TOML file that the run read (YAML is said by the run itself, see listen.py)."""

@@ -126,6 +126,13 @@ def _note_gaps(notes: dict[str, Any]) -> list[dict[str, str]]:
         gaps.append(
             _gap("B", "files opened by native code", "the file tracer is not built", "install a C compiler, then anew")
         )
+    if notes.get("stdin_unseen"):
+        gaps.append(
+            _gap(
+                "D", "what came through standard input", "it was a pipe, and its reader could not be watched",
+                "save it to a file, and read that",
+            )  # fmt: skip
+        )
     if notes.get("unwatched"):
         gaps.append(
             _gap("C", "files read before anew.init()", "capture began there", "use anew run, or call anew.init() first")

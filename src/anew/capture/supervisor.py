@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 import stat
@@ -55,6 +56,7 @@ class Launch:
     extra: dict[str, str] = field(default_factory=dict)  # variables of the trial itself: not part of the record
     reproduction_of: str | None = None
     stdin: Path | None = None  # a file to read from; by default ours
+    piped: bool = False  # whether it is to come through a pipe
     states: dict[str, Any] | None = None  # of the generators, where the first run's capture began midway
 
 
@@ -95,6 +97,7 @@ class _Supervisor:
         self.metrics: dict[str, float] = {}
         self.timed_out = False
         self._attached = self._killed = False
+        self._pipe, self._pipe_name = -1, ""  # the pipe that is the script's standard input; its device and inode
 
     def run(self) -> Outcome:
         started = time.time()
@@ -156,6 +159,7 @@ class _Supervisor:
 
     def _start(self) -> tuple[subprocess.Popen[bytes], list[Pump]]:
         shown = self.launch.shown
+        stdin = self._stdin()
         targets = (1, 2) if shown else (os.open(os.devnull, os.O_WRONLY),) * 2
         out = Pump(targets[0], lambda data: self._console("stdout", data))
         err = Pump(targets[1], lambda data: self._console("stderr", data))
@@ -163,7 +167,7 @@ class _Supervisor:
             self.launch.command.words,
             cwd=self.launch.cwd,
             env=self._child_environment(),
-            stdin=self._stdin(),
+            stdin=stdin,
             stdout=out.child_fd,
             stderr=err.child_fd,
             start_new_session=not shown,
@@ -174,19 +178,33 @@ class _Supervisor:
         return child, [out, err]
 
     def _stdin(self) -> Any:
-        """What the script reads from. A file (`anew run t.py < file`) is an input like any other, and noted as one."""
+        """What the script reads from. A file (`anew run t.py < file`) is an input like any other, and noted as one.
+
+        A pipe is the script's alone, lest we take what is meant for the next command of a shell's loop: what is read
+        from it is kept as it is read, by the tracer.
+        """
         launch = self.launch
+        if launch.stdin is not None and launch.piped:
+            self._watch_pipe(_fed(launch.stdin))
+            return self._pipe
         if launch.stdin is not None:
             self._note_stdin(launch.stdin)
             return launch.stdin.open("rb")
         if not launch.shown:
             return subprocess.DEVNULL
         try:
-            if stat.S_ISREG(os.fstat(0).st_mode):
+            mode = os.fstat(0).st_mode
+            if stat.S_ISREG(mode):
                 self._note_stdin(Path(os.readlink("/proc/self/fd/0")))
+            elif stat.S_ISFIFO(mode) and not _at_end(0):
+                self._watch_pipe(0)
         except OSError:
             pass  # closed, or no /proc
         return None
+
+    def _watch_pipe(self, fd: int) -> None:
+        info = os.fstat(fd)
+        self._pipe, self._pipe_name = fd, f"{info.st_dev}:{info.st_ino}"
 
     def _note_stdin(self, path: Path) -> None:
         info = path.stat()
@@ -208,6 +226,7 @@ class _Supervisor:
             "ANEW_ROOT": str(self.launch.root),
             "ANEW_SKIP": ":".join([str(Path(__file__).parents[1]), *_prefixes(self.launch.command.words)]),
             "ANEW_ENTROPY": self.entropy,
+            "ANEW_STDIN": self._pipe_name,
             **self.launch.extra,
         }
         if self._preload:
@@ -254,6 +273,8 @@ class _Supervisor:
         error = f"stopped after {self.launch.timeout_s:g} s" if self.timed_out else None
         self.journal.event("end", {"status": status, "exit_code": code, "time": ended, "error": error})
         result: dict[str, Any] = {"letter": "F", "missing": []}
+        if self._pipe >= 0 and not (self.folder / "spool" / "stdin").exists() and _at_end(self._pipe):
+            finaliser.notes["stdin_unseen"] = True
         try:
             result = finaliser.finish()
             finaliser.objects.close()
@@ -290,6 +311,29 @@ class _Supervisor:
         if not self._attached:
             self._attached = (self.folder / "spool" / "attached").exists()
         return self._attached
+
+
+def _fed(path: Path) -> int:
+    """A pipe through which the content of `path` comes."""
+    ours, theirs = os.pipe()
+
+    def feed() -> None:
+        try:
+            with path.open("rb") as source, open(theirs, "wb") as target:
+                shutil.copyfileobj(source, target)
+        except OSError:
+            pass  # whoever reads has had enough
+
+    threading.Thread(target=feed, daemon=True).start()
+    return ours
+
+
+def _at_end(fd: int) -> bool:
+    """Whether nothing is left in a pipe, and nobody is there to put more in."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    events = sum(event for _, event in poll.poll(0))
+    return bool(events & select.POLLHUP) and not events & select.POLLIN
 
 
 def _prefixes(words: list[str]) -> list[str]:

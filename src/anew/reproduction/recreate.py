@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from anew.capture.files import PARENTS
+from anew.capture.finalise import STDIN
 from anew.capture.redact import MASK
 from anew.capture.standing import stand_in
-from anew.errors import AnewError
+from anew.errors import AnewError, NotFound
 from anew.store.objects import Objects
 
 
@@ -26,6 +27,7 @@ class Workspace:
     missing: list[dict[str, str]] = field(default_factory=list)
     python_path: list[str] = field(default_factory=list)
     redacted: list[str] = field(default_factory=list)
+    stdin: Path | None = None  # what to read from; None for nothing
 
     def mapped(self, text: str) -> str:
         if str(self.root) == self.original:
@@ -45,10 +47,13 @@ def nested(folder: Path, document: dict[str, Any]) -> Path:
     return folder.joinpath("work", *kept)
 
 
-def recreate(document: dict[str, Any], objects: Objects, root: Path, stand_ins: bool = True) -> Workspace:
+def recreate(
+    document: dict[str, Any], objects: Objects, root: Path, stand_ins: bool = True, stdin: Path | None = None
+) -> Workspace:
     """Rebuild the run's files below `root` (made if need be). Nothing outside of `root`'s third parent is written.
 
     `stand_ins`: with empty files for those that stood there and were not read, so that a listing is what it was.
+    `stdin`: where to put what came through a pipe; by default beside the project, where no listing shows it.
     """
     original = str(document.get("root") or "")
     space = Workspace(root, root, original)
@@ -64,6 +69,7 @@ def recreate(document: dict[str, Any], objects: Objects, root: Path, stand_ins: 
     else:
         space.cwd = root.parent / f".{root.name}-cwd"
     space.cwd.mkdir(parents=True, exist_ok=True)
+    put_stdin(document, objects, space, stdin or root.parent / f".{root.name}-stdin")
     if any(MASK in word for word in document.get("argv", [])):
         space.lacks("config", "a secret on the command line", "it was not stored", "pass it in an environment variable")
     return space
@@ -108,6 +114,8 @@ def _inputs(document: dict[str, Any], objects: Objects, space: Workspace) -> Non
     mentioned = None
     for item in document.get("inputs", []):
         path, digest = item["path"], item.get("digest", "")
+        if path == STDIN:
+            continue
         original = Path(path) if os.path.isabs(path) else Path(space.original, path)
         if item.get("changed") or not digest:
             if item.get("secret") and original.exists():
@@ -123,6 +131,22 @@ def _inputs(document: dict[str, Any], objects: Objects, space: Workspace) -> Non
         if mentioned is None:
             mentioned = _text_of_code(document, objects)
         _outside_input(item, mentioned, objects, space)
+
+
+def put_stdin(document: dict[str, Any], objects: Objects, space: Workspace, target: Path) -> None:
+    """Find what the run read from: a file of its project, or what came through a pipe, which is put at `target`."""
+    if document.get("stdin"):
+        space.stdin = Path(space.mapped(document["stdin"]))
+    for item in document.get("inputs", []):
+        if item["path"] != STDIN:
+            continue
+        try:
+            if not item.get("stored"):
+                raise NotFound("it holds secrets, so it was not stored" if item.get("secret") else "it was not captured")
+            objects.restore_file(item["digest"], target)
+            space.stdin = target
+        except AnewError as error:
+            space.lacks("data", "standard input", str(error), "save it to a file, and read that")
 
 
 def _restore_input(item: dict[str, Any], original: Path, objects: Objects, space: Workspace) -> None:

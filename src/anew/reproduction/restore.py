@@ -21,9 +21,9 @@ def restore(document: dict[str, Any], objects: Objects, folder: Path) -> Workspa
     folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not empty; name a new folder")
-    space = recreate(document, objects, folder, stand_ins=False)
     about = folder / "anew-run"
-    about.mkdir()
+    space = recreate(document, objects, folder, stand_ins=False, stdin=about / "stdin")
+    about.mkdir(exist_ok=True)
     environment = captured(document, objects)
     (about / "requirements.txt").write_text(_requirements(environment))
     (about / "pylock.toml").write_text(_pylock(environment))
@@ -82,5 +82,6 @@ def _command(document: dict[str, Any], space: Workspace) -> str:
     if seeds.get("hash_seed"):
         variables["PYTHONHASHSEED"] = str(seeds["hash_seed"])
     lines += [f"export {name}={shlex.quote(value)}" for name, value in sorted(variables.items())]
-    lines.append("exec " + shlex.join(words))
+    source = f" < {shlex.quote(str(space.stdin))}" if space.stdin else ""
+    lines.append("exec " + shlex.join(words) + source)
     return "\n".join(lines) + "\n"

@@ -17,7 +17,7 @@ from anew.capture.supervisor import Launch, Outcome, run
 from anew.errors import NotReproducible
 from anew.reproduction.environment import Environment
 from anew.reproduction.record import Record, load
-from anew.reproduction.recreate import Workspace, nested, recreate
+from anew.reproduction.recreate import Workspace, nested, put_stdin, recreate
 from anew.store.location import Store
 from anew.store.objects import Objects
 
@@ -75,7 +75,9 @@ def _workspace(setting: Setting) -> Iterator[Workspace]:
         space = Workspace(root, Path(document.get("cwd") or root), str(root))
         if not space.cwd.is_dir():
             space.lacks("code", str(space.cwd), "the folder is gone", "leave out --in-place")
-        yield space
+        with tempfile.TemporaryDirectory(prefix="anew-") as aside:
+            put_stdin(document, setting.objects, space, Path(aside) / "stdin")
+            yield space
         return
     folder = setting.keep or Path(tempfile.mkdtemp(prefix="anew-"))
     try:
@@ -107,7 +109,8 @@ def _launch(setting: Setting, space: Workspace) -> Launch:
         hash_seed="random" if randomized else seeds["hash_seed"],
         environ=_variables(setting, space, os.environ),
         reproduction_of=setting.record.run_id,
-        stdin=Path(space.mapped(document["stdin"])) if document.get("stdin") else None,
+        stdin=space.stdin,
+        piped=space.stdin is not None and not document.get("stdin"),
         states=seeds.get("states"),
         timeout_s=setting.timeout_s,
         shown=setting.shown,
