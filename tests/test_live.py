@@ -118,21 +118,25 @@ def test_several_runs_in_one_process(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "status", "error"),
+    ("script", "code", "status", "error"),
     [
-        ("raise ValueError('no')", "failed", "ValueError: no"),
-        ("with anew.init(): raise KeyError('k')", "failed", "KeyError: 'k'"),
+        ("raise ValueError('no')", 1, "failed", "ValueError: no"),
+        ("with anew.init(): raise KeyError('k')", 1, "failed", "KeyError: 'k'"),
+        ("import sys; sys.exit(3)", 3, "failed", None),
+        ("import sys; sys.exit('why')", 1, "failed", "why"),
+        ("import sys; sys.exit()", 0, "finished", None),
+        ("import argparse; argparse.ArgumentParser().parse_args(['--x'])", 2, "failed", None),
     ],
 )
-def test_an_error_is_recorded(project: Project, script: str, status: str, error: str) -> None:
+def test_how_it_ended_is_recorded(project: Project, script: str, code: int, status: str, error: str | None) -> None:
     project.write("train.py", f"import anew\nanew.log({{'x': 1.0}})\n{script}\n")
     done = subprocess.run(
         [sys.executable, "train.py"], cwd=project.root, env=project.environ, capture_output=True, text=True
     )
-    assert done.returncode == 1
-    assert "Traceback" in done.stderr
+    assert done.returncode == code
+    assert ("Traceback" in done.stderr) == (error is not None and "Error" in error)
     found = project.json("show", "last")
-    assert (found["status"], found["error"]) == (status, error)
+    assert (found["exit_code"], found["status"], found["error"]) == (code, status, error)
 
 
 def test_closed_output(project: Project) -> None:

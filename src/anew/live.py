@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from anew.errors import AnewError, NotFound
 from anew.nesting import flatten
@@ -352,16 +352,29 @@ def _make(project: str | None, name: str | None) -> Run:
 
     run = Run(writable_store(find_store()), new_run_id(), attached=False)
     begin(run, project, name)
-    atexit.register(_finish_at_exit, run)
+    asked: list[Any] = []  # what `sys.exit` was last called with; the interpreter itself does not tell
+    plain_exit = sys.exit
+
+    def exit(status: Any = None) -> NoReturn:
+        asked[:] = [status]
+        plain_exit(status)
+
+    sys.exit = exit
+    atexit.register(_finish_at_exit, run, asked)
     return run
 
 
-def _finish_at_exit(run: Run) -> None:
+def _finish_at_exit(run: Run, asked: list[Any]) -> None:
     error = getattr(sys, "last_value", None)
+    code = asked[-1] if asked else None
     if error is not None and not isinstance(error, SystemExit):
         run.finish("failed", 1, f"{type(error).__name__}: {error}")
-    else:
+    elif code is None or code == 0:
         run.finish()
+    elif isinstance(code, int):
+        run.finish("failed", code & 0xFF)
+    else:
+        run.finish("failed", 1, str(code))
 
 
 def current() -> Run:

@@ -101,7 +101,15 @@ def follow(folder: Path, fold: Fold, names: list[str], collect: Callable[[Points
         if not journal.closed():
             # It may have written between the reading and its end.
             news |= _read(path, name, journal, fold, collect, last=True)
-    return news, alive
+    # A script that outlives its supervisor works on, and the tracer in it still notes what it reads and writes.
+    return news, alive or (not fold.end and _works_on(fold.top.get("process")))
+
+
+def _works_on(process: Any) -> bool:
+    try:
+        return bool(process) and is_alive(process)
+    except _NONSENSE:
+        return False
 
 
 def _alive(path: Path, journal: Journal) -> bool:

@@ -58,6 +58,8 @@ EQUAL = [
     # addresses, ids, processes, memory, hosts, users
     ("<object at 0x7f12ab34cd50>", "<object at 0x7fe0aa34cd10>", "addresses"),
     ("<torch.Generator object at 0x1a2b3c4d>", "<torch.Generator object at 0x9a2b3c4f>", "addresses"),
+    ("<_MainThread(MainThread, started 140245003298624)>", "<_MainThread(MainThread, started 139652193138432)>", "addresses"),
+    ("10:11:12 INFO 140245003298624 go", "10:11:12 INFO 139652193138432 go", "addresses"),
     ("run 1b4e28ba-2fa1-11d2-883f-0016d3cca427", "run 9c4e28ba-2fa1-41d2-983f-0016d3cca427", "ids"),
     ("run id: 3f2a9c71be04", "run id: a81c0b77de12", "ids"),
     ("session=3f2a9c71be04aa", "session=a81c0b77de12bb", "ids"),
@@ -152,6 +154,8 @@ DIFFERENT = [
     ("model memory: 12.3 MB", "model memory: 12.4 MB"),
     ("model size on GPU memory: 12.3 MB", "model size on GPU memory: 12.4 MB"),
     ("RSS: 123.5", "RSS: 124.5"),
+    ("photons 140245003298624", "photons 139652193138432"),
+    ("thread count 140245003298624", "thread count 139652193138433"),
 ]  # fmt: skip
 
 

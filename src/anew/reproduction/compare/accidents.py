@@ -28,6 +28,7 @@ _NO_TIMING = "value"
 _OF_TIME = frozenset(["in", "took", "after", "within", "elapsed"])
 _UNITED = re.compile(rf"({NUMBER})(.*)", re.DOTALL)
 PID_MOST = 2**22
+_THREAD_BLOCKS = range(0x7E0000000000, 0x800000000000)  # the top of a user's addresses on x86-64, where stacks are mapped
 _LOOPBACK = re.compile(r"(?:127(?:\.\d{1,3}){3}|localhost|\[::1?\]|0\.0\.0\.0):$")
 
 
@@ -290,6 +291,8 @@ def _same_number(a: Spot, b: Spot) -> set[str] | None:
         return {"dates"}
     if _is_port(a) and _is_port(b):
         return {"ports"}
+    if _is_thread_ident(a) and _is_thread_ident(b):
+        return {"addresses"}
     if x is None or y is None:
         return None
     if x in a.side.pids and y in b.side.pids:
@@ -307,6 +310,13 @@ def _is_spoken(spot: Spot) -> bool:
         keys = [token.text for token in spot.line if token.kind == "word"]
         return names.is_key_timing(spot.label, keys)
     return names.is_spoken_timing(spot.label) or (spot.label == spot.outer and names.is_timing(spot.label))
+
+
+def _is_thread_ident(spot: Spot) -> bool:
+    """Is this what `threading.get_ident()` gives, the address of a thread's block, in a log's line or beside "thread"?"""
+    if not spot.text.isdigit() or not _THREAD_BLOCKS.start <= int(spot.text) < _THREAD_BLOCKS.stop or int(spot.text) % 64:
+        return False
+    return any(token.kind in ("clock", "date") or "thread" in token.text.lower() for token in spot.line)
 
 
 def _is_port(spot: Spot) -> bool:
