@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,11 @@ def fill(root: Path, count: int) -> None:
     (root / "index" / "current").write_text("g-bench\n")
 
 
-def updates(root: Path, count: int) -> float:
-    """Updates a second of live runs spread over the store: all ten metrics of each change."""
+def updates(root: Path, count: int, seconds: float = 0.0) -> tuple[float, float]:
+    """Updates of live runs spread over the store, all ten metrics of each change: so many a CPU second, and a second.
+
+    All of 5,000 runs once, then on until `seconds` have passed.
+    """
     catalogue = Catalogue(root / "index" / "g-bench", write=True)
     rows = np.random.default_rng(1).choice(count, min(count, 5000), replace=False).tolist()
     bodies = [document(row, [0.5] * _METRICS) for row in rows]
@@ -83,17 +87,31 @@ def updates(root: Path, count: int) -> float:
     with catalogue.transaction():  # takes in what the rows hold, as the indexer has it of live runs
         cells = catalogue.put(entries)
     catalogue.apply(cells)
-    start = time.process_time()
-    for turn in range(0, len(entries), 500):
-        some = entries[turn : turn + 500]
-        for at, entry in enumerate(some):
-            entry.document = document(rows[turn + at], [0.1 * k + at / 500 for k in range(_METRICS)])
-        with catalogue.transaction():
-            cells = catalogue.put(some)
-        catalogue.apply(cells)
-    took = time.process_time() - start
+    start, began, done = time.process_time(), time.perf_counter(), 0
+    while not done or time.perf_counter() - began < seconds:
+        for turn in range(0, len(entries), 500):
+            some = entries[turn : turn + 500]
+            for at, entry in enumerate(some):
+                entry.document = document(rows[turn + at], [0.1 * k + (done + at) / 500 for k in range(_METRICS)])
+            with catalogue.transaction():
+                cells = catalogue.put(some)
+            catalogue.apply(cells)
+            done += len(some)
+    took = time.process_time() - start, time.perf_counter() - began
     catalogue.close()
-    return len(entries) / took
+    return done / took[0], done / took[1]
+
+
+def while_updated(root: Path, count: int, index: Index, seconds: float = 12.0) -> None:
+    """The same searches, while another process writes updates as fast as it can."""
+    with ProcessPoolExecutor(1) as pool:
+        writer = pool.submit(updates, root, count, seconds)
+        time.sleep(seconds / 4)
+        for name, query, sort in QUERIES:
+            took = median_ms(lambda query=query, sort=sort: index.search(query, sort=[sort]))
+            state = "" if writer.running() else "   (the updates had ended)"
+            print(f"  {name:10} while updated {took:39.2f}{state}")
+        print("  meanwhile {:,.0f} updates a CPU second, {:,.0f} a second".format(*writer.result()))
 
 
 def sqlite(path: Path, count: int) -> sqlite3.Connection:
@@ -153,8 +171,8 @@ def main() -> None:
             print(f"  {name:10} {query:45} {ours:8.2f} {theirs:14.2f} {theirs / ours:7.1f}")
         grouped = median_ms(lambda: index.group("", "tags.team", ["count", "mean:metrics.m0"]), 5)
         print(f"  group by a text, count and mean {grouped:33.2f}")
+        while_updated(root, count, index)
         index.close()
-        print(f"  updates {updates(root, count):,.0f} runs/s")
 
 
 if __name__ == "__main__":
