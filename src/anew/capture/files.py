@@ -138,30 +138,38 @@ class Sorter:
 
     def __init__(self, root: Path, store: Path, cwd: Path) -> None:
         self._root, self._store, self._cwd = str(root), str(store), str(cwd)
+        self._below = f"{root}/"
         self._temporary = os.path.realpath(tempfile.gettempdir())
+        self._ignored: dict[str, bool] = {}  # by folder: a run that reads a hundred thousand files has few of those
 
     def name(self, path: str) -> str:
         """Relative to the project where it lies in it, absolute elsewhere."""
-        return path[len(self._root) + 1 :] if self.inside(path) else path
+        return path.removeprefix(self._below)
 
     def inside(self, path: str) -> bool:
-        return path.startswith(self._root + "/")
+        return path.startswith(self._below)
 
     def ignored(self, path: str) -> bool:
         """Whether `path` is some program's own business: caches, settings, git, the store."""
-        parts = path.split("/")
-        if path.startswith(self._store + "/") or _OWN_FOLDERS.intersection(parts):
+        folder, _, name = path.rpartition("/")
+        known = self._ignored.get(folder)
+        if known is None:
+            known = self._ignored[folder] = self._is_own_folder(folder + "/")
+        if known or name in _OWN_FOLDERS or name == "site-packages" or name == "pyvenv.cfg":
             return True
-        if path.startswith(_SYSTEM) and not self.inside(path):
+        if path.endswith((".pyc", ".so", "~")) or ".so." in name:
             return True
-        if (
-            "site-packages" in parts
-            or parts[-1] == "pyvenv.cfg"
-            or path.endswith((".pyc", ".so", "~"))
-            or ".so." in parts[-1]
-        ):
+        return name in _HOME_TOOLS and not self.inside(path)
+
+    def _is_own_folder(self, folder: str) -> bool:
+        """Whether all that lies in `folder` (which ends with a slash) is ignored."""
+        parts = folder.split("/")
+        inside = self.inside(folder)
+        if folder.startswith(self._store + "/") or _OWN_FOLDERS.intersection(parts):
             return True
-        if self.inside(path):
+        if "site-packages" in parts or (folder.startswith(_SYSTEM) and not inside):
+            return True
+        if inside:
             return False
         caches = [after for at, after in itertools.pairwise(parts) if at == ".cache"]
         return bool(_HOME_TOOLS.intersection(parts)) or any(name in _CACHE_TOOLS for name in caches)
@@ -179,8 +187,9 @@ class Sorter:
 
     def role(self, path: str) -> str:
         """`code`, `config` or `data`, by the file's name."""
-        name = os.path.basename(path).lower()
-        suffix = os.path.splitext(name)[1]
+        name = path.rpartition("/")[2].lower()
+        stem, dot, ending = name.rpartition(".")
+        suffix = dot + ending if stem else ""
         if suffix in CODE_SUFFIXES:
             return "code"
         if suffix in _CONFIG_SUFFIXES or name == ".env":

@@ -264,7 +264,7 @@ class Finaliser:
         if is_secret_file(os.path.basename(path)):
             return item | {"secret": True, "digest": "", "size": use.size, "stored": False}
         copy = before_copy(self.spool, path)
-        source = copy or Path(present)
+        source = present if copy is None else str(copy)
         try:
             info = os.stat(source)
             if copy is None and use.mtime_ns and (info.st_size, info.st_mtime_ns) != (use.size, use.mtime_ns):
@@ -272,7 +272,7 @@ class Finaliser:
             most = _MOST_STORED_BYTES if inside else _MOST_OUTSIDE_BYTES
             keep = info.st_size <= most
             if item["role"] == "config" and keep:
-                entry = take(source, item["path"], self.objects, self.redactor, self.shot.body, _MOST_CODE_BYTES)
+                entry = take(Path(source), item["path"], self.objects, self.redactor, self.shot.body, _MOST_CODE_BYTES)
                 if entry is not None:
                     original = self.shot.body.get("redacted", {}).get(item["path"], entry.digest)
                     stored = {"stored_as": entry.digest} if original != entry.digest else {}
@@ -322,11 +322,11 @@ class Finaliser:
                 continue
         return False
 
-    def _holds_secret(self, path: str, present: Path, size: int) -> bool:
+    def _holds_secret(self, path: str, present: str | Path, size: int) -> bool:
         """Whether a small text file has a secret in it: then its digest is kept, and not its content."""
         if size > _MOST_SEARCHED_BYTES or os.path.splitext(path)[1].lower() not in TEXT_SUFFIXES:
             return False
-        data = present.read_bytes()
+        data = Path(present).read_bytes()
         return self.redactor.data(data) != data
 
     def _environment(self, reports: list[dict[str, Any]]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class Objects:
         view = memoryview(data)
         return self._put_large(lambda offset, count: view[offset : offset + count], len(data)).hex()
 
-    def put_file(self, path: Path) -> FileRef:
+    def put_file(self, path: str | Path) -> FileRef:
         """Store a file's content. A file that is known by its stat and stored already is not read.
 
         NotFound if there is none; StoreError if it can't be read, or changes while it is, twice.
@@ -58,7 +58,7 @@ class Objects:
         key, size = self._file(os.fspath(path), None, store=True)
         return FileRef(key.hex(), size)
 
-    def hash_file(self, path: Path) -> FileRef:
+    def hash_file(self, path: str | Path) -> FileRef:
         """What `put_file` gives, without storing."""
         key, size = self._file(os.fspath(path), None, store=False)
         return FileRef(key.hex(), size)
