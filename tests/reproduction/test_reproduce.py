@@ -332,11 +332,13 @@ def test_a_file_on_stdin_is_an_input(project: Project) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ["t.py"], ["--", "sh", "-c", "read first; echo $first; exec python t.py"], ["--", "sh", "-c", "cat | python t.py"],
+        ["t.py"],
+        ["--", "sh", "-c", "read first; echo $first; exec python t.py"],
+        ["--", "sh", "-c", "cat | python t.py"],
         ["d.py"],
     ],
     ids=["script", "shell", "pipeline", "/dev/stdin"],
-)  # fmt: skip
+)
 def test_what_came_through_a_pipe_is_an_input(project: Project, words: list[str]) -> None:
     project.write("t.py", "import sys\nfor line in sys.stdin:\n    print('n:', line.strip())\n")
     project.write("d.py", "for line in open('/dev/stdin'):\n    print('n:', line.strip())\n")

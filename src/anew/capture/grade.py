@@ -129,9 +129,11 @@ def _note_gaps(notes: dict[str, Any]) -> list[dict[str, str]]:
     if notes.get("stdin_unseen"):
         gaps.append(
             _gap(
-                "D", "what came through standard input", "it was a pipe, and its reader could not be watched",
+                "D",
+                "what came through standard input",
+                "it was a pipe, and its reader could not be watched",
                 "save it to a file, and read that",
-            )  # fmt: skip
+            )
         )
     if notes.get("unwatched"):
         gaps.append(

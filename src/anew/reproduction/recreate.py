@@ -142,7 +142,7 @@ def put_stdin(document: dict[str, Any], objects: Objects, space: Workspace, targ
             continue
         try:
             if not item.get("stored"):
-                raise NotFound("it holds secrets, so it was not stored" if item.get("secret") else "it was not captured")
+                raise NotFound("it holds secrets, and is not stored" if item.get("secret") else "it was not captured")
             objects.restore_file(item["digest"], target)
             space.stdin = target
         except AnewError as error:

@@ -28,7 +28,7 @@ _NO_TIMING = "value"
 _OF_TIME = frozenset(["in", "took", "after", "within", "elapsed"])
 _UNITED = re.compile(rf"({NUMBER})(.*)", re.DOTALL)
 PID_MOST = 2**22
-_THREAD_BLOCKS = range(0x7E0000000000, 0x800000000000)  # the top of a user's addresses on x86-64, where stacks are mapped
+_THREAD_BLOCKS = range(0x7E0000000000, 0x800000000000)  # where x86-64 maps stacks
 _LOOPBACK = re.compile(r"(?:127(?:\.\d{1,3}){3}|localhost|\[::1?\]|0\.0\.0\.0):$")
 
 
@@ -313,10 +313,13 @@ def _is_spoken(spot: Spot) -> bool:
 
 
 def _is_thread_ident(spot: Spot) -> bool:
-    """Is this what `threading.get_ident()` gives, the address of a thread's block, in a log's line or beside "thread"?"""
-    if not spot.text.isdigit() or not _THREAD_BLOCKS.start <= int(spot.text) < _THREAD_BLOCKS.stop or int(spot.text) % 64:
-        return False
-    return any(token.kind in ("clock", "date") or "thread" in token.text.lower() for token in spot.line)
+    """Is this what `threading.get_ident()` gives, a thread's block's address, in a log's line or beside "thread"?"""
+    block = int(spot.text) if spot.text.isdigit() else 0
+    return (
+        block in _THREAD_BLOCKS
+        and block % 64 == 0
+        and any(token.kind in ("clock", "date") or "thread" in token.text.lower() for token in spot.line)
+    )
 
 
 def _is_port(spot: Spot) -> bool:
