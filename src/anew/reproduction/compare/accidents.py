@@ -315,11 +315,9 @@ def _is_spoken(spot: Spot) -> bool:
 def _is_thread_ident(spot: Spot) -> bool:
     """Is this what `threading.get_ident()` gives, a thread's block's address, in a log's line or beside "thread"?"""
     block = int(spot.text) if spot.text.isdigit() else 0
-    return (
-        block in _THREAD_BLOCKS
-        and block % 64 == 0
-        and any(token.kind in ("clock", "date") or "thread" in token.text.lower() for token in spot.line)
-    )
+    if block not in _THREAD_BLOCKS or block % 64:
+        return False
+    return any(token.kind in ("clock", "date") or "thread" in token.text.lower() for token in spot.line)
 
 
 def _is_port(spot: Spot) -> bool:
