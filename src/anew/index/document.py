@@ -19,12 +19,13 @@ Stamp = tuple[float, str]
 
 _MAPS = {"code", "environment", "seeds", "hardware", "grade"}
 _SETTINGS_FILES = (".yaml", ".yml", ".json", ".toml")
-_LISTS = {"media": "media", "link": "links"}
+_LISTS = {"media": "media", "link": "links", "dataset": "datasets"}
+_GOING_ON = ("running", "scheduled")
 _BY_PATH = {"input": "inputs", "output": "outputs"}
 # What the fold or the ledger says about a run; a `run` event can't set it.
 _DERIVED = {
-    "config", "config_conflicts", "tags", "summary", "media", "links", "inputs", "outputs", "metrics",
-    "metric_stats", "system", "verdicts", "verdict", "problems", "unknown", "status", "ended", "duration_s",
+    "config", "config_conflicts", "raw", "tags", "summary", "media", "links", "datasets", "inputs", "outputs", 
+    "metrics", "metric_stats", "system", "verdicts", "verdict", "problems", "unknown", "status", "ended", "duration_s",
     "exit_code", "error", *_MAPS,
 }  # fmt: skip
 
@@ -41,6 +42,7 @@ class Journal:
         self.broken = False  # what comes next makes no sense, although its checksum holds
         self.open: dict[str, Any] | None = None
         self.time = 0.0  # of its latest frame; never goes back, though clocks do
+        self.clock = 0.0  # of its latest event, which the times that points carry don't move
         self.stats: dict[str, Stat] = {}
         self.points = 0
         self.stored = 0  # offset up to which its points are in segments
@@ -53,7 +55,7 @@ class Journal:
         return [
             self.offset, self.schemas, self.sealed, self.problem, self.problem_at, self.open, self.time,
             {name: stat.state() for name, stat in self.stats.items()}, self.points, self.stored,
-            self.broken,
+            self.broken, self.clock,
         ]  # fmt: skip
 
     @classmethod
@@ -61,7 +63,7 @@ class Journal:
         journal = cls()
         (
             journal.offset, schemas, journal.sealed, journal.problem, journal.problem_at, journal.open,
-            journal.time, stats, journal.points, journal.stored, journal.broken,
+            journal.time, stats, journal.points, journal.stored, journal.broken, journal.clock,
         ) = state  # fmt: skip
         journal.schemas = [tuple(names) for names in schemas]
         journal.stats = {name: Stat.restore(stat) for name, stat in stats.items()}
@@ -94,11 +96,13 @@ class Fold:
             _points(journal, item)
         elif isinstance(item, Open):
             journal.open = item.body
-            journal.time = max(journal.time, float(item.body.get("time") or 0))
+            journal.clock = max(journal.clock, float(item.body.get("time") or 0))
+            journal.time = max(journal.time, journal.clock)
         else:
-            journal.time = max(journal.time, item.time)
+            journal.clock = max(journal.clock, item.time)
+            journal.time = max(journal.time, journal.clock)
             body = _sayable_body(item.body) if isinstance(item.body, dict) else {}
-            self._event(item.kind, body, (journal.time, name))
+            self._event(item.kind, body, (journal.clock, name))
 
     def _event(self, kind: str, body: dict[str, Any], stamp: Stamp) -> None:
         if kind == "run":
@@ -106,6 +110,9 @@ class Fold:
                 if key not in _DERIVED and key != "id":
                     self._set(self.top, "", key, value, stamp)
         elif kind == "config":
+            raw = body.get("raw")
+            for key, value in (raw if isinstance(raw, dict) else {}).items():
+                self._set(self.maps.setdefault("raw", {}), "raw", str(key), value, stamp)
             values = body.get("values")
             for key, value in (values if isinstance(values, dict) else {}).items():
                 if str(body.get("source")).lower().endswith(_SETTINGS_FILES):
@@ -136,6 +143,8 @@ class Fold:
             if self._wins(f"{space}\0{path}", stamp):
                 there = self.by_path.setdefault(space, {})
                 before = there.pop(path, {})
+                if body.get("removed"):
+                    return
                 if before.get("saved") and not body.get("saved"):
                     body = body | _given_name(before)
                 there[path] = body
@@ -211,9 +220,11 @@ class Fold:
         if not isinstance(created, (int, float)) or isinstance(created, bool):
             created = min(opened, default=last)
         ended, status = None, "running"
-        if self.end:
+        if self.end.get("status") in _GOING_ON:  # reopened, or announced
+            status = self.end["status"]
+        elif self.end:
             ended, status = _number(self.end.get("time"), last), str(self.end.get("status", "finished"))
-        elif not alive:
+        elif not alive and not self.top.get("remote"):
             ended, status = last, "crashed"
         stats = self._stats()
         metrics = {name: shown for name, shown in stats.items() if not name.startswith("system/")}
@@ -231,6 +242,7 @@ class Fold:
             "config": self.maps.get("filed", {})
             | self.maps.get("guesses", {})
             | {key: values[0][1] for key, values in self.config.items()},
+            "raw": self.maps.get("raw", {}),
             "config_conflicts": {
                 key: [value for _, value in values[1:]] for key, values in self.config.items() if len(values)
                 > 1 },

@@ -38,15 +38,18 @@ _FIRST_WAIT_S = 10.0
 
 
 class Index:
-    """Searches and draws the runs of one store. Safe to use from several threads; processes share the files.
+    """Searches and draws the runs of one store, or what else has journals there: its `kind`.
+
+    Safe to use from several threads; processes share the files.
 
     Nothing is read from the journals before `refresh`; a store that was never indexed is indexed by the first
     question. Where the index folder can't be written, one is kept in a temporary folder until `close`.
     """
 
-    def __init__(self, store_root: Path) -> None:
-        self.root = Path(store_root)
-        self.folder = self.root / "index"
+    def __init__(self, store_root: Path, kind: str = "runs") -> None:
+        self.root, self.kind = Path(store_root), kind
+        self._home = self.root / "index" if kind == "runs" else self.root / "index" / kind
+        self.folder = self._home
         self._lock = threading.RLock()
         self._catalogue: Catalogue | None = None
         self._indexer: Indexer | None = None
@@ -55,8 +58,8 @@ class Index:
 
     # Keeping up
 
-    def refresh(self) -> None:
-        """One pass over what is new.
+    def refresh(self, only: set[str] | None = None) -> None:
+        """One pass over what is new; over these runs alone with `only`.
 
         When another process is at it for long, what it has done so far stands.
         """
@@ -67,7 +70,7 @@ class Index:
                         if held:
                             self._open(write=True)
                             assert self._indexer is not None
-                            self._indexer.run()
+                            self._indexer.run(only=only)
                     return
                 except (CorruptData, sqlite3.DatabaseError, OSError) as error:
                     self._mend(error, last=attempt == 2)
@@ -89,7 +92,7 @@ class Index:
             if self._temporary is not None:
                 shutil.rmtree(self._temporary, ignore_errors=True)
                 self._temporary = None
-                self.folder = self.root / "index"
+                self.folder = self._home
 
     def _mend(self, error: Exception, *, last: bool) -> None:
         """A broken index goes and is made again; one that can't be written is made elsewhere."""
@@ -159,7 +162,7 @@ class Index:
                 raise FileNotFoundError(self.folder / "current")
             return self._begin(None)
         self._catalogue = Catalogue(self.folder / stamp[0], write=write)
-        self._indexer = Indexer(self.root, self._catalogue) if write else None
+        self._indexer = Indexer(self.root, self._catalogue, self.kind) if write else None
         self._generation = stamp
         return self._catalogue
 
@@ -171,7 +174,7 @@ class Index:
         try:
             if first:
                 self._publish(name)  # what is there so far is better than nothing, and another process may go on
-            indexer = Indexer(self.root, catalogue)
+            indexer = Indexer(self.root, catalogue, self.kind)
             indexer.run(progress)
             stamp = name, (self.folder / name / "catalogue.db").stat().st_ino
             if not first:
@@ -358,7 +361,7 @@ class Index:
         if found is None:
             raise RunNotFound(f"no run {run_id}")
         row, settled = found
-        folder = self.root / "runs" / run_id
+        folder = self.root / self.kind / run_id
         try:
             segments = self._segments(catalogue, row)
             if settled and len(segments) == 1 and metric in segments[0]:

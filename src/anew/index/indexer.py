@@ -48,18 +48,20 @@ class Found:
 
 
 class Indexer:
-    """Makes passes over the runs below `root`. The caller holds the lock of the index."""
+    """Makes passes over the runs below `root` (the folder `kind`). The caller holds the lock of the index."""
 
-    def __init__(self, root: Path, catalogue: Catalogue) -> None:
-        self.root, self.catalogue = root, catalogue
+    def __init__(self, root: Path, catalogue: Catalogue, kind: str = "runs") -> None:
+        self.root, self.catalogue, self.runs = root, catalogue, root / kind
         self.live: dict[str, Live] | None = None
         self._change = -1
         self._turn = 0
         self._runs_stamp: int | None = None
         self._unready = False
 
-    def run(self, progress: Callable[[int, int], None] | None = None) -> None:
-        """One pass. Raises OSError when there is no space, CorruptData when the index itself is broken."""
+    def run(self, progress: Callable[[int, int], None] | None = None, only: set[str] | None = None) -> None:
+        """One pass, over all runs or `only` these. Raises OSError when there is no space, CorruptData when the index
+        itself is broken.
+        """
         catalogue = self.catalogue
         catalogue.look()
         if self.live is None or catalogue.change != self._change:
@@ -67,7 +69,7 @@ class Indexer:
             self.live = self._load()
         self._runs_stamp, self._unready = None, False
         touched = self._ledger()
-        todo = sorted(self._todo() | touched)
+        todo = sorted((self._todo() if only is None else only) | touched)
         for start in range(0, len(todo), _BATCH_RUNS):
             with _uncollected():
                 for batch in self._batches(todo[start : start + _BATCH_RUNS]):
@@ -100,7 +102,7 @@ class Indexer:
 
     def _arrivals(self) -> set[str]:
         """Folders that came or went since the last pass: listed only when the folder of runs has changed."""
-        folder = self.root / "runs"
+        folder = self.runs
         try:
             stamp = folder.stat().st_mtime_ns
         except FileNotFoundError:
@@ -128,7 +130,7 @@ class Indexer:
                 "select id, folder from runs where row >= ? and row < ? and settled = 1",
                 (start, min(start + _LOOKED_AT_AGAIN, newest)),
             )
-        base = str(self.root / "runs") + os.sep
+        base = str(self.runs) + os.sep
         return {run_id for run_id, stamp in found if _stamp(base + run_id) != stamp}
 
     # Reading
@@ -150,7 +152,7 @@ class Indexer:
     def _look_at(self, run_id: str) -> Found | None:
         """Read what is new of one run; None when nothing is."""
         assert self.live is not None
-        folder = self.root / "runs" / run_id
+        folder = self.runs / run_id
         # A stamp taken before the reading: a journal that comes meanwhile is met by the next pass.
         stamp = _stamp(str(folder))
         names = journals(folder)
@@ -223,7 +225,7 @@ class Indexer:
         """A run that is deleted, or whose journals are gone, has a row without cells."""
         if known is not None and known[1] == 2:
             return None
-        folder = self.root / "runs" / run_id
+        folder = self.runs / run_id
         fold = Fold(run_id)
         follow(folder, fold, journals(folder), None)
         row = known[0] if known else None
@@ -290,6 +292,8 @@ class Indexer:
 
     def _ledger(self) -> set[str]:
         """Take in new entries; returns the runs they are about."""
+        if self.runs.name != "runs":
+            return set()
         path = self.root / "ledger"
         try:
             size = path.stat().st_size
@@ -298,13 +302,12 @@ class Indexer:
         catalogue = self.catalogue
         # What a pass that was killed had taken in from the ledger, and not yet written to the runs.
         touched = set(filter(None, (catalogue.meta("touched") or "").split("\n")))
-        if size == (catalogue.meta("ledger_size") or 0):
+        offset = catalogue.meta("ledger") or 0
+        if size == offset or size == (catalogue.meta("ledger_size") or 0):
             return touched
-        start = catalogue.meta("ledger")
         with catalogue.transaction():
             try:
-                for entry in Ledger(path).entries(start):
-                    start = entry["seq"] + 1
+                for entry, offset in Ledger(path).after(offset if offset <= size else 0):  # noqa: B020
                     if entry["kind"] in ("verdict", "delete"):
                         touched.add(entry["subject"])
                         catalogue.db.execute(
@@ -313,7 +316,7 @@ class Indexer:
                         )
             except CorruptData:
                 pass  # `anew verify` names the line; what came before it holds
-            catalogue.set_meta("ledger", start)
+            catalogue.set_meta("ledger", offset)
             catalogue.set_meta("ledger_size", size)
             touched = {name for name in touched if _proper(name)}
             catalogue.set_meta("touched", "\n".join(sorted(touched)))

@@ -95,6 +95,7 @@ class Stat:
         return {
             "last": self.last[2],
             "last_step": self.last[0],
+            "last_time": self.last[1],
             "min": self.low + 0.0 if some else None,  # + 0.0: of -0.0 and 0.0, whichever came first
             "max": self.high + 0.0 if some else None,
             "mean": self._mean() if some else None,

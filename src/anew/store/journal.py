@@ -43,7 +43,8 @@ _UNMAPPABLE = {"nfs", "nfs4", "cifs", "smb3", "9p", "lustre", "gpfs", "afs", "ce
 class JournalWriter:
     """Appends frames to one journal. Safe to use from any thread and any signal handler; a forked child opens its own.
 
-    `fallback(data, step)` is called with what `log` can't take as plain numbers; it defaults to raising.
+    `fallback(data, step)` is called with what `log` can't take as plain numbers; it defaults to raising. With `synced`
+    a thread flushes to the disk each second; without, whoever holds many writers calls `sync`.
     Raises StoreError when the file exists, or can't be made.
     """
 
@@ -59,11 +60,13 @@ class JournalWriter:
         run: str,
         writer: str = "main",
         mapped: bool | None = None,
+        synced: bool = True,
         fallback: Callable[[Mapping[str, Any], Any], None] | None = None,
     ) -> None:
         self.path, self.run, self.writer = path, run, writer
         self._fallback = fallback or _refuse
         self._mapped = is_mappable(path.parent) if mapped is None else mapped
+        self._synced = synced
         self._told = False
         self._step: float = -1
         self._pending: list[bytes] = []  # frames that found no space
@@ -99,9 +102,18 @@ class JournalWriter:
         self.points(tuple(data), list(data.values()), step, moves=False)
 
     def points(
-        self, names: tuple[str, ...], values: Sequence[float], step: float | None, *, moves: bool = True
+        self,
+        names: tuple[str, ...],
+        values: Sequence[float],
+        step: float | None,
+        *,
+        moves: bool = True,
+        time: float | None = None,
     ) -> None:
-        """Append one point of each name at `step`, which may be anything that `stamp` takes. Raises what it raises."""
+        """Append one point of each name at `step`, which may be anything that `stamp` takes. Raises what it raises.
+
+        `time`: when they were taken (seconds since 1970), by default now.
+        """
         if not self._is_open():
             return
         if step is None:
@@ -114,12 +126,18 @@ class JournalWriter:
         known = self._schemas.get(names)
         schema_id = known[0] if known else self._new_schema(names)
         kind, form = (POINTS, "q") if isinstance(at, int) else (POINTS_FLOAT, "d")
-        self._append(struct.pack(f"<BId{form}{len(names)}d", kind, schema_id, _now(), at, *values))
+        taken = _now() if time is None else time
+        self._append(struct.pack(f"<BId{form}{len(names)}d", kind, schema_id, taken, at, *values))
 
     def event(self, kind: str, body: Mapping[str, Any], at: float | None = None) -> None:
         """Append anything that is not a number. Values msgpack has no type for are kept as their repr."""
         if self._is_open():
             self._append(bytes([EVENT]) + _pack([kind, _now() if at is None else at, body]))
+
+    @property
+    def behind(self) -> bool:
+        """Whether something could not be written yet, and is kept in memory: the disk is full."""
+        return bool(self._pending)
 
     @property
     def step(self) -> float:
@@ -243,7 +261,7 @@ class JournalWriter:
             self._later.append(frame)
             if not self._writing and self._fd >= 0:
                 self._drain()
-            if self._thread is None and self._position > len(HEADER):
+            if self._synced and self._thread is None and self._position > len(HEADER):
                 self._thread = threading.Thread(target=_sync_forever, args=(weakref.ref(self),), daemon=True)
                 self._thread.start()
 

@@ -6,8 +6,9 @@ import fcntl
 import getpass
 import json
 import os
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,24 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, kind: str, subject: str, body: dict[str, Any], actor: str | None = None) -> dict[str, Any]:
-        """Add an entry and flush it to the disk before returning it. Raises CorruptData if the last line is broken."""
+    def append(
+        self,
+        kind: str,
+        subject: str,
+        body: dict[str, Any] | Callable[[], dict[str, Any]],
+        actor: str | None = None,
+    ) -> dict[str, Any]:
+        """Add an entry and flush it to the disk before returning it. Raises CorruptData if the last line is broken.
+
+        A `body` that depends on what stands in the ledger is a function: it is called when nobody else can write, and
+        what it raises leaves the ledger as it was.
+        """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a+b") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 last = self._last(file)
+                body = body() if callable(body) else body
                 entry = {
                     "seq": last["seq"] + 1 if last else 0,
                     "time": time.time(),
@@ -58,6 +70,20 @@ class Ledger:
                     return
                 if number >= start_seq:
                     yield self._parse(line, number)
+
+    def after(self, offset: int) -> Iterator[tuple[dict[str, Any], int]]:
+        """The entries from byte `offset` on, each with the offset behind it. A torn last line is left out."""
+        try:
+            file = self.path.open("rb")
+        except FileNotFoundError:
+            return
+        with file:
+            file.seek(offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                offset += len(line)
+                yield self._parse(line, None), offset
 
     def verify(self) -> tuple[int, str | None]:
         """Walk the whole chain. Returns the count of good entries and the first problem, or None."""
@@ -105,6 +131,51 @@ class Ledger:
         if not good:
             raise CorruptData(f"{where} was changed: its hash does not fit")
         return entry
+
+
+class View:
+    """What the entries of some kinds come to, kept up with the file: a noun whose truth is the ledger.
+
+    A subclass says in `_apply` what one entry changes. Safe to use from several threads and processes.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self._offset = 0
+        self._lock = threading.RLock()
+
+    def refresh(self) -> None:
+        """Take in what was appended since, by whomever."""
+        with self._lock:
+            try:
+                size = self.ledger.path.stat().st_size
+            except FileNotFoundError:
+                return
+            if size == self._offset:
+                return
+            for entry, offset in self.ledger.after(self._offset):
+                self._apply(entry)
+                self._offset = offset
+
+    def change(
+        self, kind: str, subject: str, make: Callable[[], dict[str, Any]], actor: str | None = None
+    ) -> dict[str, Any]:
+        """Append the entry whose body `make` gives: called when this view is up to date and nobody else can write.
+
+        What `make` raises leaves all as it was.
+        """
+
+        def body() -> dict[str, Any]:
+            self.refresh()
+            return make()
+
+        with self._lock:
+            entry = self.ledger.append(kind, subject, body, actor)
+            self.refresh()
+        return entry
+
+    def _apply(self, entry: dict[str, Any]) -> None:
+        raise NotImplementedError
 
 
 def canonical(value: Any) -> bytes:
