@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "anew"
-FLOORS = ["errors", "nesting", "store", "index", "capture", "values", "live", "reproduction", "api", "demo", "cli"]
+FLOORS = [
+    "errors", "nesting", "store", "index", "projects", "models", "capture", "values", "live", "reproduction", "api", "demo",
+    "hub", "routes", "protocols", "server", "cli",
+]  # fmt: skip
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if "boot" not in path.parts and "scripts" not in path.parts)
 
 

@@ -6,6 +6,7 @@
     │   └── AmbiguousRun       2  a name or prefix that fits several runs
     ├── NotFound               1  the named thing does not exist
     │   └── RunNotFound        1
+    ├── Conflict               1  the thing exists already, or its state does not allow it
     ├── StoreError             1  the store can't be read or written
     │   ├── CorruptData        1  bytes that fail their checksum, or don't follow the format
     │   └── StoreFull          1  no space, or no permission to take it
@@ -48,6 +49,10 @@ class NotFound(AnewError):
 
 
 class RunNotFound(NotFound):
+    pass
+
+
+class Conflict(AnewError):
     pass
 
 

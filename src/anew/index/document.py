@@ -24,7 +24,7 @@ _GOING_ON = ("running", "scheduled")
 _BY_PATH = {"input": "inputs", "output": "outputs"}
 # What the fold or the ledger says about a run; a `run` event can't set it.
 _DERIVED = {
-    "config", "config_conflicts", "raw", "tags", "summary", "media", "links", "datasets", "inputs", "outputs", 
+    "config", "config_conflicts", "raw", "tags", "summary", "media", "links", "datasets", "inputs", "outputs",
     "metrics", "metric_stats", "system", "verdicts", "verdict", "problems", "unknown", "status", "ended", "duration_s",
     "exit_code", "error", *_MAPS,
 }  # fmt: skip

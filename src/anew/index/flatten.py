@@ -24,6 +24,7 @@ TOP = {
     "grade": "grade",
     "verdict": "verdict",
     "reproduction_of": "reproduction_of",
+    "deleted": "deleted",
 }
 ALIASES = {
     "run_id": "id",
@@ -33,7 +34,9 @@ ALIASES = {
     "user_id": "user",
     "duration_s": "duration",
 }
-_AS_THEY_ARE = ("name", "project", "status", "created", "ended", "user", "host", "notes", "verdict", "reproduction_of")
+_AS_THEY_ARE = (
+    "name", "project", "status", "created", "ended", "user", "host", "notes", "verdict", "reproduction_of", "deleted",
+)  # fmt: skip
 _STATS = ("min", "max", "mean", "first", "count")
 _ALPHABET = {letter: value for value, letter in enumerate("0123456789abcdefghjkmnpqrstvwxyz")}
 

@@ -27,7 +27,7 @@ from anew.index.catalogue import Catalogue
 from anew.index.document import Fold
 from anew.index.evaluate import Binder
 from anew.index.indexer import Indexer
-from anew.index.query import Words, parse, parse_field
+from anew.index.query import And, Field, IsNull, Words, mentions, parse, parse_field
 from anew.index.segment import Segment
 from anew.index.series import Series, Source, draw, join
 
@@ -312,6 +312,9 @@ class Index:
 
     def _select(self, catalogue: Catalogue, query: str, strict: bool) -> select.Selection:
         node = parse(query)
+        if "deleted" in catalogue.numbers and not mentions(node, "deleted"):
+            there = IsNull(Field("", "deleted"))
+            node = there if node is None else And((there, node))
         binder = Binder(catalogue, query, strict=strict)
         return select.Selection(binder, binder.bind(node) if node is not None else None)
 

@@ -307,7 +307,8 @@ class Indexer:
             return touched
         with catalogue.transaction():
             try:
-                for entry, offset in Ledger(path).after(offset if offset <= size else 0):  # noqa: B020
+                for entry, end in Ledger(path).after(offset if offset <= size else 0):
+                    offset = end
                     if entry["kind"] in ("verdict", "delete"):
                         touched.add(entry["subject"])
                         catalogue.db.execute(

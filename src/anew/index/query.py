@@ -111,6 +111,19 @@ def parse(query: str) -> Node | None:
     return _Parser(query, tokens).whole()
 
 
+def mentions(node: Node | None, name: str) -> bool:
+    """Whether the top-level field `name` occurs in the tree."""
+    match node:
+        case And(parts) | Or(parts):
+            return any(mentions(part, name) for part in parts)
+        case Not(of):
+            return mentions(of, name)
+        case Compare() | In() | IsNull() | Present():
+            return node.field.name == name and not node.field.space
+        case _:
+            return False
+
+
 def parse_field(text: str) -> Field:
     """A field as `sort`, `group` and `columns` take it."""
     token = tokenize(text)

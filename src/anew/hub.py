@@ -1,0 +1,238 @@
+"""Hub: one store as a server holds it. What arrives for a run is in its journal before it is acknowledged."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from anew.errors import NotFound, RunNotFound, StoreFull, UsageError
+from anew.index import Index
+from anew.models.registry import Registry
+from anew.projects import Projects
+from anew.store.journal import JournalWriter
+from anew.store.ledger import Ledger
+from anew.store.location import Store
+from anew.store.objects import Objects
+
+KINDS = ("runs", "models", "traces", "files")
+_MOST_OPEN = 256
+_SYNC_EVERY_S = 1.0
+_LOOK_EVERY_S = 0.25
+_ID = re.compile(r"[A-Za-z0-9][\w-]{0,255}", re.ASCII)
+
+Points = tuple[tuple[str, ...], list[float], float, float]  # names, values, step, seconds since 1970
+
+
+class Hub:
+    """Writes and reads runs, logged models, traces and loose files, each a journal of its own. Safe for threads.
+
+    Several hubs, and scripts beside them, may use one store at once: each writes journals of its own.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store.create()
+        self.objects = Objects(store.objects)
+        self.ledger = Ledger(store.ledger)
+        self.projects = Projects(self.ledger)
+        self.registry = Registry(self.ledger)
+        self._index = {kind: Index(store.root, kind) for kind in KINDS}
+        self._writers: OrderedDict[tuple[str, str], JournalWriter] = OrderedDict()
+        self._dirty: dict[str, set[str]] = {kind: set() for kind in KINDS}
+        self._looked = dict.fromkeys(KINDS, 0.0)
+        self._unsynced: set[tuple[str, str]] = set()
+        self._lock = threading.RLock()
+        self._stop = threading.Event()
+        self._syncer = threading.Thread(target=self._sync_forever, name="anew-hub-sync", daemon=True)
+        self._syncer.start()
+
+    # Writing
+
+    def create(self, kind: str, body: Mapping[str, Any], owner_id: str | None = None) -> str:
+        """Begin a run (or what else `kind` says) whose first event is `body`; returns its id.
+
+        Raises UsageError for an id that is none, or is taken.
+        """
+        owner_id = owner_id or uuid.uuid4().hex
+        if not _ID.fullmatch(owner_id):
+            raise UsageError(f"{owner_id!r:.80} is not an id")
+        if (self.store.root / kind / owner_id).exists():
+            raise UsageError(f"{owner_id} is there already")
+        self.event(kind, owner_id, "run", {"id": owner_id, "remote": True, "created": time.time(), **body}, new=True)
+        return owner_id
+
+    def event(self, kind: str, owner_id: str, name: str, body: Mapping[str, Any], *, new: bool = False) -> None:
+        """Append an event. Raises RunNotFound, StoreFull; what did not raise survives the end of this process."""
+        with self._lock:
+            writer = self._writer(kind, owner_id, new=new)
+            writer.event(name, body)
+            self._wrote(kind, owner_id, writer)
+
+    def points(self, run_id: str, points: Iterable[Points], kind: str = "runs") -> None:
+        """Append points with steps and times of their own. Raises as `event`."""
+        with self._lock:
+            writer = self._writer(kind, run_id)
+            for names, values, step, taken in points:
+                writer.points(names, values, step, time=taken)
+            self._wrote(kind, run_id, writer)
+
+    def release(self, kind: str, owner_id: str) -> None:
+        """The run has ended: seal its journal. What comes later opens another."""
+        with self._lock:
+            writer = self._writers.pop((kind, owner_id), None)
+            self._unsynced.discard((kind, owner_id))
+            if writer is not None:
+                writer.seal()
+                self._dirty[kind].add(owner_id)
+
+    def _writer(self, kind: str, owner_id: str, *, new: bool = False) -> JournalWriter:
+        key = kind, owner_id
+        writer = self._writers.get(key)
+        if writer is None:
+            folder = self.store.root / kind / owner_id
+            if not new and not (_ID.fullmatch(owner_id) and folder.is_dir()):
+                raise RunNotFound(f"no run {owner_id}")
+            writer = JournalWriter(_free(folder), run=owner_id, writer="server", mapped=False, synced=False)
+            self._writers[key] = writer
+            if len(self._writers) > _MOST_OPEN:
+                (old_kind, old_id), old = self._writers.popitem(last=False)
+                self._unsynced.discard((old_kind, old_id))
+                old.seal()
+                self._dirty[old_kind].add(old_id)
+        self._writers.move_to_end(key)
+        return writer
+
+    def _wrote(self, kind: str, owner_id: str, writer: JournalWriter) -> None:
+        self._dirty[kind].add(owner_id)
+        self._unsynced.add((kind, owner_id))
+        if writer.behind:
+            raise StoreFull(f"no space in {self.store.root}: what was sent for {owner_id} is not kept yet")
+
+    def _sync_forever(self) -> None:
+        """One thread for all journals: a power cut loses a second at the most."""
+        while not self._stop.wait(_SYNC_EVERY_S):
+            self.sync()
+
+    def sync(self) -> None:
+        with self._lock:
+            waiting = [self._writers[key] for key in self._unsynced if key in self._writers]
+            self._unsynced.clear()
+        for writer in waiting:
+            try:
+                writer.sync()
+            except OSError:
+                continue  # closed meanwhile, which flushes; a failing disk is reported by the write that meets it
+
+    # Reading
+
+    def index(self, kind: str = "runs") -> Index:
+        """The index of that kind, with all in it that was acknowledged here, and what others wrote a moment ago."""
+        self._catch_up(kind)
+        if time.monotonic() - self._looked[kind] > _LOOK_EVERY_S:
+            self.look(kind)
+        return self._index[kind]
+
+    def look(self, kind: str = "runs") -> None:
+        """Take in what scripts beside this server wrote."""
+        self._index[kind].refresh()
+        self._looked[kind] = time.monotonic()
+
+    def document(self, owner_id: str, kind: str = "runs") -> dict[str, Any]:
+        """The document of a run as it is now. Raises RunNotFound."""
+        self._catch_up(kind)
+        index = self._index[kind]
+        try:
+            document = index.document(owner_id)
+        except RunNotFound:
+            if not (_ID.fullmatch(owner_id) and (self.store.root / kind / owner_id).is_dir()):
+                raise
+            index.refresh({owner_id})
+            return index.document(owner_id)
+        if document["status"] == "running" and not document.get("remote"):
+            index.refresh({owner_id})
+            document = index.document(owner_id)
+        return document
+
+    def _catch_up(self, kind: str) -> None:
+        if self._dirty[kind]:
+            with self._lock:
+                dirty, self._dirty[kind] = self._dirty[kind], set()
+            self._index[kind].refresh(dirty)
+
+    # Projects
+
+    def rename_project(self, project_id: str, name: str, actor: str | None = None) -> None:
+        """Rename a project, and tell every run of it. Raises NotFound, Conflict."""
+        before = self.projects.get(project_id).name
+        self.projects.rename(project_id, name, actor)
+        for run_id in self._runs_of(before):
+            self.event("runs", run_id, "run", {"project": name})
+
+    def delete_project(self, project_id: str, deleted: bool, actor: str | None = None) -> None:
+        """Put a project and its runs out of sight, or back. Raises NotFound."""
+        project = self.projects.set_deleted(project_id, deleted, actor)
+        for run_id in self._runs_of(project.name):
+            self.event("runs", run_id, "run", {"deleted": project.deleted})
+
+    def delete_run(self, run_id: str, deleted: bool, actor: str | None = None) -> None:
+        """Put a run out of sight, or back; its content stays. Raises RunNotFound."""
+        self.document(run_id)
+        entry = self.ledger.append("run", run_id, {"action": "delete" if deleted else "restore"}, actor)
+        self.event("runs", run_id, "run", {"deleted": entry["time"] if deleted else None})
+
+    def _runs_of(self, project: str) -> list[str]:
+        quoted = project.replace("'", "''")
+        return self.index().ids(f"project = '{quoted}' and (deleted is null or deleted > 0)", strict=False)
+
+    # Files
+
+    def put_file(self, kind: str, owner_id: str, path: str, source: Path) -> str:
+        """Keep the content of `source` as the file `path` of a run; returns its digest. Raises RunNotFound."""
+        if not (self.store.root / kind / owner_id).is_dir():
+            raise RunNotFound(f"no run {owner_id}")
+        found = self.objects.put_file(source)
+        self.objects.flush()
+        body = {"path": path, "name": path, "type": "file", "digest": found.digest, "size": found.size}
+        self.event(kind, owner_id, "output", body | {"stored": True, "time": time.time()})
+        return found.digest
+
+    def remove_file(self, kind: str, owner_id: str, path: str) -> None:
+        """Take a file, or all below a folder, off a run. Raises NotFound."""
+        files = self.files(kind, owner_id)
+        gone = [name for name in files if name == path or name.startswith(path.rstrip("/") + "/") or not path]
+        if not gone:
+            raise NotFound(f"{owner_id} has no file {path!r}")
+        for name in gone:
+            self.event(kind, owner_id, "output", {"path": name, "removed": True})
+
+    def files(self, kind: str, owner_id: str) -> dict[str, dict[str, Any]]:
+        """The files of a run that are kept, by path. Raises RunNotFound."""
+        outputs = self.document(owner_id, kind)["outputs"]
+        return {item["path"]: item for item in outputs if item.get("digest") and item.get("stored", True)}
+
+    def close(self) -> None:
+        """Flush and seal everything."""
+        self._stop.set()
+        self._syncer.join(5)
+        with self._lock:
+            for writer in self._writers.values():
+                writer.seal()
+            self._writers.clear()
+        for index in self._index.values():
+            index.close()
+        self.objects.close()
+
+
+def _free(folder: Path) -> Path:
+    """The path of a journal that nobody has written yet: a run's first, or one of this process for what comes later."""
+    if not folder.exists():
+        return folder / "journal"
+    while True:
+        path = folder / f"journal-server-{time.time_ns():x}"
+        if not path.exists():
+            return path
