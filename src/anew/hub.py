@@ -45,6 +45,7 @@ class Hub:
         self._writers: OrderedDict[tuple[str, str], JournalWriter] = OrderedDict()
         self._dirty: dict[str, set[str]] = {kind: set() for kind in KINDS}
         self._looked = dict.fromkeys(KINDS, 0.0)
+        self.known: dict[str, dict[str, str]] = {}  # parameters of runs being written, for those who have to ask often
         self._unsynced: set[tuple[str, str]] = set()
         self._lock = threading.RLock()
         self._stop = threading.Event()
@@ -178,12 +179,14 @@ class Hub:
         project = self.projects.set_deleted(project_id, deleted, actor)
         for run_id in self._runs_of(project.name):
             self.event("runs", run_id, "run", {"deleted": project.deleted})
+            self.known.pop(run_id, None)
 
     def delete_run(self, run_id: str, deleted: bool, actor: str | None = None) -> None:
         """Put a run out of sight, or back; its content stays. Raises RunNotFound."""
         self.document(run_id)
         entry = self.ledger.append("run", run_id, {"action": "delete" if deleted else "restore"}, actor)
         self.event("runs", run_id, "run", {"deleted": entry["time"] if deleted else None})
+        self.known.pop(run_id, None)
 
     def _runs_of(self, project: str) -> list[str]:
         quoted = project.replace("'", "''")
@@ -191,15 +194,19 @@ class Hub:
 
     # Files
 
-    def put_file(self, kind: str, owner_id: str, path: str, source: Path) -> str:
-        """Keep the content of `source` as the file `path` of a run; returns its digest. Raises RunNotFound."""
+    def put_content(self, kind: str, owner_id: str, path: str, content: bytes | Path) -> str:
+        """Keep bytes, or a file's content, as the file `path` of a run; returns the digest. Raises RunNotFound."""
         if not (self.store.root / kind / owner_id).is_dir():
             raise RunNotFound(f"no run {owner_id}")
-        found = self.objects.put_file(source)
+        if isinstance(content, bytes):
+            digest, size = self.objects.put_bytes(content), len(content)
+        else:
+            kept = self.objects.put_file(content)
+            digest, size = kept.digest, kept.size
         self.objects.flush()
-        body = {"path": path, "name": path, "type": "file", "digest": found.digest, "size": found.size}
+        body = {"path": path, "name": path, "type": "file", "digest": digest, "size": size, "saved": True}
         self.event(kind, owner_id, "output", body | {"stored": True, "time": time.time()})
-        return found.digest
+        return digest
 
     def remove_file(self, kind: str, owner_id: str, path: str) -> None:
         """Take a file, or all below a folder, off a run. Raises NotFound."""
@@ -214,6 +221,13 @@ class Hub:
         """The files of a run that are kept, by path. Raises RunNotFound."""
         outputs = self.document(owner_id, kind)["outputs"]
         return {item["path"]: item for item in outputs if item.get("digest") and item.get("stored", True)}
+
+    @property
+    def uploads(self) -> Path:
+        """The folder for what is on its way in."""
+        folder = self.store.root / "uploads"
+        folder.mkdir(exist_ok=True)
+        return folder
 
     def close(self) -> None:
         """Flush and seal everything."""

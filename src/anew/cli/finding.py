@@ -115,10 +115,11 @@ def _shown(document: Document) -> list[str]:
     code, environment = document.get("code") or {}, document.get("environment") or {}
     grade = document.get("grade") or {}
     name, status = text.paint(str(document.get("name")), "bold"), text.verdict(str(document.get("status")))
+    user, host = document.get("user") or "?", document.get("host") or "?"
     lines = [
         f"{name}  {document['id']}  {status}",
-        f"  project   {document.get('project', '')}   by {document.get('user', '')} on {document.get('host', '')}",
-        f"  command   {' '.join(document.get('command', []))}   in {document.get('cwd', '')}",
+        f"  project   {document.get('project') or ''}   by {user} on {host}",
+        f"  command   {' '.join(document.get('command') or ['?'])}   in {document.get('cwd') or '?'}",
         f"  created   {text.ago(document.get('created'))}, took {text.duration(document.get('duration_s'))}",
     ]
     if document.get("reproduction_of"):

@@ -95,6 +95,7 @@ def build() -> argparse.ArgumentParser:
     _finding(verbs)
     _redoing(verbs)
     _keeping(verbs)
+    _serving(verbs)
     return parser
 
 
@@ -178,3 +179,23 @@ def _keeping(verbs: Any) -> None:
     parser.add_argument("folder", nargs="?", help="where; by default a temporary folder")
     parser = _verb(verbs, "completion", "keeping", "print the completion script of a shell")
     parser.add_argument("shell", choices=["bash", "zsh", "fish"])
+
+
+def _serving(verbs: Any) -> None:
+    for name, help_ in (
+        ("server", "serve this store to a team: Anew's API, and MLflow's for its clients unmodified"),
+        ("ui", "the same for yourself: serve the local store, and open it in the browser"),
+    ):
+        parser = _verb(verbs, name, "serving", help_)
+        parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default 127.0.0.1)")
+        parser.add_argument("--port", type=whole_number, default=5001, help="default 5001; 0 for any that is free")
+        parser.add_argument("--allowed-host", action="append", default=[], metavar="NAME", help="a name it answers to")
+        parser.add_argument(
+            "--allowed-origin", action="append", default=[], metavar="ORIGIN", help="pages there may ask, too"
+        )
+    parser.add_argument("--no-browser", action="store_true", help="open nothing")
+    parser = _verb(verbs, "token", "serving", "make, list and revoke the tokens that let clients in")
+    parser.add_argument("action", choices=["create", "list", "revoke"])
+    parser.add_argument("name", nargs="?", help="whose, or what for")
+    parser.add_argument("--scope", choices=["read", "write", "admin"], default="write", help="what it may do")
+    parser.add_argument("--days", type=seconds, metavar="DAYS", help="how long it holds; by default for ever")

@@ -19,13 +19,13 @@ Stamp = tuple[float, str]
 
 _MAPS = {"code", "environment", "seeds", "hardware", "grade"}
 _SETTINGS_FILES = (".yaml", ".yml", ".json", ".toml")
-_LISTS = {"media": "media", "link": "links", "dataset": "datasets"}
+_LISTS = {"media": "media", "link": "links", "dataset": "datasets", "metric": "logged_metrics"}
 _GOING_ON = ("running", "scheduled")
 _BY_PATH = {"input": "inputs", "output": "outputs"}
 # What the fold or the ledger says about a run; a `run` event can't set it.
 _DERIVED = {
-    "config", "config_conflicts", "raw", "tags", "summary", "media", "links", "datasets", "inputs", "outputs",
-    "metrics", "metric_stats", "system", "verdicts", "verdict", "problems", "unknown", "status", "ended", "duration_s",
+    "config", "config_conflicts", "raw", "tags", "summary", "media", "links", "datasets", "logged_metrics",
+    "inputs", "outputs", "metrics", "metric_stats", "system", "verdicts", "verdict", "problems", "unknown", "status", "ended", "duration_s",
     "exit_code", "error", *_MAPS,
 }  # fmt: skip
 

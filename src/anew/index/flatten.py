@@ -58,6 +58,7 @@ def flatten(document: dict[str, Any]) -> dict[str, Any]:
             flat[column] = of["last"]
             for statistic in _STATS:
                 flat[column + SEP + statistic] = of[statistic]
+    _datasets(flat, document["datasets"])
     code = document.get("code")
     if isinstance(code, dict):
         for name, value in code.items():
@@ -82,6 +83,22 @@ def _inputs(flat: dict[str, Any], inputs: list[dict[str, Any]]) -> None:
                 again += 1
                 column = f"data.{name}{SEP}{again}"
             flat[column] = digest
+
+
+def _datasets(flat: dict[str, Any], datasets: list[dict[str, Any]]) -> None:
+    """What a run was told to have read: by name as inputs are; all names, digests and contexts as lines of a text."""
+    names, digests, contexts = {}, {}, {}
+    for item in datasets:
+        dataset = item.get("dataset") or {}
+        name, digest = str(dataset.get("name", "")), str(dataset.get("digest", ""))
+        flat.setdefault(f"data.{name}", digest)
+        names[name] = digests[digest] = True
+        for tag in item.get("tags") or ():
+            if tag.get("key") == "mlflow.data.context":
+                contexts[str(tag.get("value"))] = True
+    for column, texts in (("name", names), ("digest", digests), ("context", contexts)):
+        if texts:
+            flat[f"datasets.{column}"] = "\n" + "\n".join(texts) + "\n"
 
 
 def command_text(command: Any) -> str | None:

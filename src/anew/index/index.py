@@ -27,7 +27,7 @@ from anew.index.catalogue import Catalogue
 from anew.index.document import Fold
 from anew.index.evaluate import Binder
 from anew.index.indexer import Indexer
-from anew.index.query import And, Field, IsNull, Words, mentions, parse, parse_field
+from anew.index.query import And, Field, IsNull, Node, Words, mentions, parse, parse_field, show_field
 from anew.index.segment import Segment
 from anew.index.series import Series, Source, draw, join
 
@@ -227,7 +227,7 @@ class Index:
 
     def search(
         self,
-        query: str = "",
+        query: str | Node = "",
         *,
         sort: Sequence[str] | None = None,
         limit: int | None = 50,
@@ -258,7 +258,7 @@ class Index:
 
     def ids(
         self,
-        query: str = "",
+        query: str | Node = "",
         *,
         sort: Sequence[str] | None = None,
         limit: int | None = None,
@@ -272,7 +272,7 @@ class Index:
 
         return self._ask(question)
 
-    def count(self, query: str = "", *, strict: bool = True) -> int:
+    def count(self, query: str | Node = "", *, strict: bool = True) -> int:
         return self._ask(lambda catalogue: self._select(catalogue, query, strict).count())
 
     def group(self, query: str, by: str, aggregates: Sequence[str]) -> list[dict[str, Any]]:
@@ -287,6 +287,12 @@ class Index:
     def distinct(self, field: str) -> list[Any]:
         """The values a column has, in order: bools, numbers, texts, NaN."""
         return self._ask(lambda catalogue: select.distinct(self._select(catalogue, "", True), field))
+
+    def distinct_of(self, field: Field) -> list[Any]:
+        """As `distinct`, of a column that need not be there."""
+        return (
+            self.distinct(show_field(field)) if self._ask(lambda c: f"{field.space}.{field.name}" in c.numbers) else []
+        )
 
     def document(self, run_id: str) -> dict[str, Any]:
         """The document of a run. Raises RunNotFound."""
@@ -310,24 +316,24 @@ class Index:
         """The ids of the runs of that name, the newest first."""
         return self.ids("name = '" + name.replace("'", "''") + "'")
 
-    def _select(self, catalogue: Catalogue, query: str, strict: bool) -> select.Selection:
-        node = parse(query)
+    def _select(self, catalogue: Catalogue, query: str | Node, strict: bool) -> select.Selection:
+        node = parse(query) if isinstance(query, str) else query
         if "deleted" in catalogue.numbers and not mentions(node, "deleted"):
             there = IsNull(Field("", "deleted"))
             node = there if node is None else And((there, node))
-        binder = Binder(catalogue, query, strict=strict)
+        binder = Binder(catalogue, query if isinstance(query, str) else "", strict=strict)
         return select.Selection(binder, binder.bind(node) if node is not None else None)
 
     def _rows(
         self,
         selection: select.Selection,
-        query: str,
+        query: str | Node,
         sort: Sequence[str] | None,
         limit: int | None,
         offset: int,
     ) -> select.Rows:
         end = None if limit is None else limit + offset
-        if sort is None and isinstance(node := parse(query), Words):
+        if sort is None and isinstance(query, str) and isinstance(node := parse(query), Words):
             best = selection.binder.matching(node.phrases, ranked=True)
             best = best[np.isin(best, selection.rows())]
             others = selection.first(["-created"], None if end is None else end + len(best))

@@ -25,6 +25,7 @@ SPACES = {
     "system": "system",
     "data": "data",
     "code": "code",
+    "datasets": "datasets",
 }
 ATTRIBUTES = {"attributes", "attribute", "attr", "run"}
 STATISTICS = ("last", "min", "max", "mean", "first", "count")

@@ -23,8 +23,8 @@ from starlette.responses import Response
 from anew.errors import AnewError, Conflict, NotFound, StoreFull, UsageError
 from anew.hub import Hub
 from anew.protocols.mlflow.errors import MlflowError, as_mlflow
-from anew.server.accounts import Account, Accounts
 from anew.routes import Call, Route, Router, parse_query
+from anew.server.accounts import Account, Accounts
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -195,7 +195,7 @@ async def _send_json(send: Send, status: int, answer: Any) -> None:
 
 
 def _as_answer(error: Exception, mlflow: bool) -> tuple[int, dict[str, Any]]:
-    """Status and body for what a handler raised. What we did not foresee is printed here, and not told to the client."""
+    """Status and body for what a handler raised. What we did not foresee is printed, and the client not told it."""
     status = _status(error)
     message = str(error)
     if status == 500 and not isinstance(error, (AnewError, MlflowError)):

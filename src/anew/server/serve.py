@@ -1,0 +1,102 @@
+"""Starting and stopping the server."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Sequence
+
+import uvicorn
+
+from anew.errors import AnewError, UsageError
+from anew.hub import Hub
+from anew.server.accounts import Accounts
+from anew.server.app import App, Settings, is_loopback
+from anew.server.table import ROUTES
+from anew.store.location import Store
+
+_GRACE_S = 10
+
+
+def serve(
+    store: Store,
+    host: str,
+    port: int,
+    *,
+    hosts: Sequence[str] = (),
+    origins: Sequence[str] = (),
+    as_json: bool = False,
+    browser: bool = False,
+) -> int:
+    """Serve the store until SIGINT or SIGTERM. Raises UsageError for an address that others reach without accounts."""
+    locked = not is_loopback(host)
+    if locked and not Accounts(store.create().root / "accounts"):
+        raise UsageError(
+            f"on {host} everyone who reaches this machine could read and change everything; make an account first: "
+            "anew token create NAME --scope admin"
+        )
+    listener = _listen(host, port)
+    address = f"http://{'[' + host + ']' if ':' in host else host}:{listener.getsockname()[1]}"
+    hub = Hub(store)
+    try:
+        app = App(hub, ROUTES, Settings(locked, hosts, origins))
+        server = uvicorn.Server(_config(app))
+        threading.Thread(target=_fill, args=(hub,), daemon=True).start()
+        _say(address, store, as_json)
+        if browser:
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
+    finally:
+        hub.close()
+        listener.close()
+    return 0
+
+
+def _config(app: App) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="auto",
+        http="httptools",
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        lifespan="off",
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise AnewError(f"cannot listen on {host}:{port}: {error.strerror}; --port 0 takes any that is free") from error
+    listener.listen(1024)
+    listener.set_inheritable(True)
+    return listener
+
+
+def _fill(hub: Hub) -> None:
+    """Bring the index up to date while the first requests already come."""
+    try:
+        for kind in ("runs", "models", "traces"):
+            hub.look(kind)
+    except AnewError as error:
+        print(f"anew: {error}", file=sys.stderr)
+
+
+def _say(address: str, store: Store, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"address": address, "store": str(store.root)}), flush=True)
+        return
+    print(f"Anew serves {store.root} at {address}   (Ctrl-C ends it)", flush=True)
+    print(f"  MLflow's clients:  export MLFLOW_TRACKING_URI={address}", flush=True)
