@@ -24,9 +24,9 @@ _GOING_ON = ("running", "scheduled")
 _BY_PATH = {"input": "inputs", "output": "outputs"}
 # What the fold or the ledger says about a run; a `run` event can't set it.
 _DERIVED = {
-    "config", "config_conflicts", "raw", "tags", "summary", "media", "links", "datasets", "logged_metrics",
-    "inputs", "outputs", "metrics", "metric_stats", "system", "verdicts", "verdict", "problems", "unknown", "status", "ended", "duration_s",
-    "exit_code", "error", *_MAPS,
+    "config", "config_conflicts", "raw", "tags", "summary", "media", "links", "datasets", "logged_metrics", "inputs",
+    "outputs", "metrics", "metric_stats", "system", "verdicts", "verdict", "problems", "unknown", "status", "ended",
+    "duration_s", "exit_code", "error", *_MAPS,
 }  # fmt: skip
 
 
