@@ -139,6 +139,6 @@ def test_what_mlflow_does_not_answer_has_an_answer_of_ours() -> None:
         describe(step)
         for item in SCENARIOS
         for step, answer in zip(item.steps, GOLDEN[item.name], strict=True)
-        if step.deliberate is None and (answer["status"] >= 500 or answer["body"] == "{html}")
+        if step.deliberate is None and (answer["status"] in (0, 500, 502, 503) or answer["body"] == "{html}")
     ]
     assert unexplained == []

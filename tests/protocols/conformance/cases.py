@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from protocols.conformance.cases_artifacts import ARTIFACTS
 from protocols.conformance.cases_experiments import EXPERIMENTS
+from protocols.conformance.cases_metrics import METRICS
+from protocols.conformance.cases_models import MODELS
 from protocols.conformance.cases_runs import RUNS
+from protocols.conformance.cases_search import SEARCH
+from protocols.conformance.cases_traces import TRACES_V3
 from protocols.conformance.steps import Scenario
 
-SCENARIOS: list[Scenario] = [*EXPERIMENTS, *RUNS]
+SCENARIOS: list[Scenario] = [*EXPERIMENTS, *RUNS, *SEARCH, *METRICS, *ARTIFACTS, *MODELS, *TRACES_V3]

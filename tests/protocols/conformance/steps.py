@@ -34,7 +34,8 @@ class Step:
 
     `{name}` in path, query, body and headers stands for what an earlier step saved under that name. `save` maps a name
     to the place in the answer: dotted keys and indices, or `header:NAME`. `body` is bytes (sent as they are), None (no
-    body at all) or what JSON can hold.
+    body at all) or what JSON can hold. `only` names a part of each item of a list, like runs.info.run_name: of a good
+    answer that is kept instead of the whole items.
     """
 
     method: str
@@ -45,6 +46,7 @@ class Step:
     save: Mapping[str, str] = field(default_factory=dict)
     deliberate: Ours | None = None
     wait_s: float = 0.0
+    only: str = ""
 
 
 @dataclass(frozen=True)

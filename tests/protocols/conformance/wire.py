@@ -17,7 +17,7 @@ from protocols.conformance.steps import Scenario, Step
 _ID = re.compile(r"(?<![0-9a-zA-Z])(?:m-|tr-|a-)?[0-9a-f]{32}(?![0-9a-f])")
 _RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+-\d{1,3}")
 _DATE = re.compile(r"20(?:2[4-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
-_ROOT = re.compile(r"(mlflow-artifacts:/)(\d+)(?=/|$)")
+_ROOT = re.compile(r"(mlflow-artifacts:/|[Nn]o such artifact: ')(\d+)(?=/|$)")
 _OF_EXPERIMENT = re.compile(r"(?i)(experiment[^0-9]{0,40})(\d+)(?![\w.])")
 _SQL_VALUES = re.compile(r"\[parameters: .*\]", re.DOTALL)
 _SET = re.compile(r"\{'[^{}]*'\}")
@@ -45,18 +45,12 @@ class Answer:
 def replay(scenario: Scenario, base_url: str) -> list[Answer]:
     """The answers to every step, in order."""
     session = _Session(scenario, base_url)
-    try:
-        return [session.take(step) for step in scenario.steps]
-    finally:
-        session.connection.close()
+    return [session.take(step) for step in scenario.steps]
 
 
 class _Session:
     def __init__(self, scenario: Scenario, base_url: str) -> None:
-        parts = urlsplit(base_url)
-        assert parts.hostname and parts.port
-        self.host = parts.netloc
-        self.connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT_S)
+        self.host = urlsplit(base_url).netloc
         self.saved: dict[str, Any] = {}
         self.names = Names({found for step in scenario.steps for found in _ID.findall(describe(step))})
 
@@ -65,13 +59,16 @@ class _Session:
             time.sleep(step.wait_s)
         self.names.next_step()
         method, target, headers, body = self._request(step)
+        # A connection for each step: a server may close one after an error, and the next step shall not suffer for it.
+        connection = http.client.HTTPConnection(self.host, timeout=TIMEOUT_S)
         try:
-            self.connection.request(method, target, body, headers)
-            response = self.connection.getresponse()
+            connection.request(method, target, body, headers)
+            response = connection.getresponse()
             data = response.read()
-        except (http.client.HTTPException, OSError):
-            self.connection.close()
-            raise
+        except (http.client.HTTPException, ConnectionError) as error:
+            return Answer(f"{method} {target} {_shown(body)}".rstrip(), 0, {}, f"no answer: {type(error).__name__}")
+        finally:
+            connection.close()
         sent = {key.lower(): value for key, value in response.getheaders()}
         found = _parse(step, sent, data)
         for name, where in step.save.items():
@@ -80,8 +77,8 @@ class _Session:
         return Answer(
             f"{method} {target} {_shown(body)}".rstrip(),
             response.status,
-            {key: self.names.text(value) for key, value in _headers(step, sent).items()},
-            _short(self.names.value(found)),
+            {key: self.names.text(value) for key, value in _headers(step, response.status, sent).items()},
+            _short(_only(step.only, self.names.value(found))),
         )
 
     def _request(self, step: Step) -> tuple[str, str, dict[str, str], bytes | None]:
@@ -140,6 +137,9 @@ class Names:
             # Tags, params and last metrics are sets; everything else that is a list has an order.
             if key in ("tags", "params") or (key, parent) == ("metrics", "data"):
                 value = sorted(value, key=lambda item: json.dumps(item, sort_keys=True))
+            # Histories of several runs come in the order of ids, which are random.
+            elif key == "metrics" and all(isinstance(item, dict) and "run_id" in item for item in value):
+                value = sorted(value, key=lambda item: self.text(item["run_id"]))
             return [self.value(item, key, parent) for item in value]
         if isinstance(value, str):
             return self._string(value, key)
@@ -199,12 +199,13 @@ def _shown(body: bytes | None, most: int = 2000) -> str:
 def _is_file(step: Step) -> bool:
     """Whether the answer is an artifact's bytes."""
     path = step.path.partition("?")[0]
-    return step.method in ("GET", "HEAD") and ("/mlflow-artifacts/artifacts/" in path or "get-artifact" in path)
+    routes = ("/mlflow-artifacts/artifacts/", "get-artifact", "/artifacts/files")
+    return step.method in ("GET", "HEAD") and any(route in path for route in routes)
 
 
 def _parse(step: Step, headers: Mapping[str, str], data: bytes) -> Any:
     kind = headers.get("content-type", "")
-    is_error = data.startswith(b'{"error_code"')
+    is_error = data.startswith((b'{"error_code"', b'{"detail"'))
     if kind.startswith("application/json") and data and (is_error or not _is_file(step)):
         found = json.loads(data)
         if isinstance(found, dict) and "error_code" in found:
@@ -219,11 +220,11 @@ def _parse(step: Step, headers: Mapping[str, str], data: bytes) -> Any:
         return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def _headers(step: Step, headers: Mapping[str, str]) -> dict[str, str]:
+def _headers(step: Step, status: int, headers: Mapping[str, str]) -> dict[str, str]:
     kept = {}
     if "content-type" in headers:
         kept["content-type"] = headers["content-type"].lower().replace("; ", ";")
-    if _is_file(step):
+    if _is_file(step) and status < 400:
         kept |= {name: headers[name] for name in _KEPT_HEADERS if name in headers}
         kept |= {name: f"{{{name}}}" for name in ("etag", "last-modified") if name in kept}
     return kept
@@ -239,6 +240,14 @@ def _pick(where: str, headers: Mapping[str, str], found: Any) -> Any:
         except (KeyError, IndexError, TypeError, ValueError):
             return "(missing)"
     return found
+
+
+def _only(where: str, body: Any) -> Any:
+    """An answer in which each item of a list is cut down to one value, as Step.only says."""
+    name, _, rest = where.partition(".")
+    if not rest or not isinstance(body, dict) or name not in body:
+        return body
+    return body | {name: [_pick(rest, {}, item) for item in body[name]]}
 
 
 def _short(body: Any) -> Any:
