@@ -237,8 +237,12 @@ class Webhooks(View):
 
     def announce(self, event: str, data: dict[str, Any]) -> None:
         """Tell every active webhook of this event; returns at once, and raises nothing."""
-        self.refresh()
-        for hook in self._by_id.copy().values():
+        try:
+            hooks = self.all()
+        except (OSError, AnewError) as error:
+            _say(f"webhooks: {event} is not told: {error}")
+            return
+        for hook in hooks:
             if hook.status == "ACTIVE" and event in hook.events and not self._closed.is_set():
                 self._start()
                 try:
@@ -277,12 +281,14 @@ class Webhooks(View):
 
     def _deliver(self, webhook_id: str, event: str, data: dict[str, Any]) -> None:
         for attempt in range(_TRIES):
-            hook = self._by_id.get(webhook_id)
-            if hook is None or hook.status != "ACTIVE":
-                return  # it was taken back meanwhile
             last = attempt == _TRIES - 1
             try:
+                hook = self.get(webhook_id)
+                if hook.status != "ACTIVE":
+                    return
                 answer = self._try(hook, event, data)
+            except NotFound:
+                return  # it was taken back meanwhile
             except NotDelivered:
                 if last:
                     raise
@@ -388,17 +394,20 @@ def post(target: SplitResult, address: str, body: bytes, headers: dict[str, str]
         plain = socket.create_connection((address, port), _STEP_S)
     except OSError as error:
         raise NotDelivered(f"no connection to {host}: {error}") from None
-    # However slowly it answers, bit by bit, the time for all of it is limited.
-    limit = threading.Timer(_WHOLE_S, _shut, (plain,))
-    limit.daemon = True
-    limit.start()
     connection = http.client.HTTPConnection(host, port, timeout=_STEP_S)
-    if target.scheme == "https":
-        connection.default_port = http.client.HTTPS_PORT  # else the port would stand in the Host header
+    wire, limit = plain, None
     try:
-        connection.sock = plain
         if target.scheme == "https":
-            connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+            connection.default_port = http.client.HTTPS_PORT  # else the port would stand in the Host header
+            context = ssl.create_default_context()
+            wire = context.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
+        # However slowly it answers, bit by bit, the time for all of it is limited.
+        limit = threading.Timer(_WHOLE_S, _shut, (wire,))
+        limit.daemon = True
+        limit.start()
+        if isinstance(wire, ssl.SSLSocket):
+            wire.do_handshake()
+        connection.sock = wire
         connection.request("POST", path, body, headers)
         response = connection.getresponse()
         text = response.read(_MOST_ANSWER_BYTES).decode("utf-8", "replace")
@@ -406,14 +415,16 @@ def post(target: SplitResult, address: str, body: bytes, headers: dict[str, str]
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise NotDelivered(f"no answer from {host}: {type(error).__name__}: {error}") from None
     finally:
-        limit.cancel()
+        if limit is not None:
+            limit.cancel()
         connection.close()
+        wire.close()
         plain.close()
 
 
 def _shut(connection: socket.socket) -> None:
     with suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # that of TLS would wait for the other side
 
 
 def check_name(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from anew.errors import UsageError
 from anew.hub import Hub
 from anew.models.registry import Origin
 from anew.protocols.mlflow import registry
@@ -430,6 +431,54 @@ def test_prompts(server: Server) -> None:
         "Prompt versions cannot be used"
         in server.bad("POST", "model-versions/create", {"name": "m", "source": "models:/p/1"})[1]
     )
+
+
+def test_half_a_character_is_refused(server: Server) -> None:
+    """Python reads it and can't write it: one of them would break every list it is in."""
+    server.model("m", 1)
+    half, named = "\ud800", {"name": "m", "version": "1"}
+    for method, path, body in (
+        ("POST", "registered-models/create", {"name": half}),
+        ("POST", "registered-models/create", {"name": "n", "description": half}),
+        ("POST", "registered-models/create", {"name": "n", "tags": [{"key": "a", "value": half}]}),
+        ("POST", "registered-models/set-tag", {"name": "m", "key": "a", "value": half}),
+        ("POST", "registered-models/alias", {**named, "alias": half}),
+        ("POST", "registered-models/rename", {"name": "m", "new_name": half}),
+        ("PATCH", "model-versions/update", {**named, "description": half}),
+        ("POST", "model-versions/create", {"name": "m", "source": f"s3://b/{half}"}),
+        ("POST", "model-versions/create", {"name": "m", "source": "s3://b/k", "run_link": half}),
+        ("DELETE", "registered-models/delete", {"name": half}),
+    ):
+        assert "half a character" in server.bad(method, path, body)[1]
+    with pytest.raises(UsageError):
+        server.hub.registry.describe("m", half)
+    assert names(server.good("GET", "registered-models/search")) == ["m"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name IN (" + "''" * 5000,
+        "name = " + "''" * 5000 + "'",
+        "name = '" + "''" * 5000,
+        "(" * 5000,
+        "name LIKE '" + "%_" * 4000 + "x'",
+    ],
+)
+def test_no_filter_takes_long(server: Server, text: str) -> None:
+    server.model("a" * 400)
+    start = time.monotonic()
+    server.send("GET", "registered-models/search", filter=text)
+    assert time.monotonic() - start < 2
+
+
+def test_numbers_that_are_too_long(server: Server) -> None:
+    server.model("m", 1)
+    many = "9" * 5000
+    assert server.bad("GET", "model-versions/search", filter=f"version_number = {many}")
+    assert server.bad("GET", "model-versions/get", name="m", version=many)
+    assert server.bad("GET", "model-versions/search", max_results=many)
+    assert server.bad("POST", "model-versions/create", {"name": "m", "source": f"models:/m/{many}"})
 
 
 @pytest.fixture

@@ -8,8 +8,11 @@ import hmac
 import json
 import os
 import queue
+import shutil
 import socket
+import ssl
 import stat
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -56,6 +59,18 @@ class Receiver:
 
             def do_GET(self) -> None:
                 self.do_POST()
+
+            def handle(self) -> None:
+                try:
+                    super().handle()
+                except OSError:
+                    pass  # who called has left
+
+            def finish(self) -> None:
+                try:
+                    super().finish()
+                except OSError:
+                    pass
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -244,6 +259,47 @@ def test_a_server_that_dawdles_is_left(hooks: Webhooks, receiver: Receiver, monk
         hooks.test(hook.id, "model_version.created", {})
     gone.set()
     assert time.monotonic() - start < 3
+
+
+@pytest.fixture
+def secured(receiver: Receiver, tmp_path: Path) -> Path:
+    """The receiver behind TLS; gives the certificate, which nobody has signed."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    extra = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command.split(), *extra], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    receiver.server.socket = context.wrap_socket(
+        receiver.server.socket, server_side=True, do_handshake_on_connect=False
+    )
+    receiver.url = f"https://localhost:{receiver.port}/hook"
+    return certificate
+
+
+def test_who_answers_by_tls_must_be_who_is_meant(
+    hooks: Webhooks, receiver: Receiver, secured: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = hooks.create("w", receiver.url, ["model_version.created"])
+    with pytest.raises(NotDelivered, match="CERTIFICATE_VERIFY_FAILED"):
+        hooks.test(hook.id, "model_version.created", {})
+    trusting = ssl.create_default_context(cafile=secured)
+    monkeypatch.setattr(anew.webhooks.ssl, "create_default_context", lambda: trusting)
+    assert hooks.test(hook.id, "model_version.created", {}).status == 200
+    assert receiver.next()[1]["Host"] == f"localhost:{receiver.port}"
+    other = hooks.create("other", f"https://127.0.0.1:{receiver.port}/", ["model_version.created"])
+    with pytest.raises(NotDelivered, match="CERTIFICATE_VERIFY_FAILED"):
+        hooks.test(other.id, "model_version.created", {})
+
+
+def test_a_server_that_dawdles_behind_tls_is_left(
+    hooks: Webhooks, receiver: Receiver, secured: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusting = ssl.create_default_context(cafile=secured)
+    monkeypatch.setattr(anew.webhooks.ssl, "create_default_context", lambda: trusting)
+    test_a_server_that_dawdles_is_left(hooks, receiver, monkeypatch)
 
 
 def test_deliveries_are_tried_again(hooks: Webhooks, receiver: Receiver) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -262,7 +263,7 @@ class Registry(View):
     def _change(
         self, name: str, make: Callable[[], dict[str, Any]], actor: str | None, shown_as: str | None = None
     ) -> dict[str, Any]:
-        entry = self.change("model", name, make, actor)
+        entry = self.change("model", name, lambda: _sayable(make()), actor)
         model = self._models.get(shown_as or name)
         for watcher in self.watchers:
             watcher(entry, model)
@@ -335,6 +336,15 @@ def canonical_stage(stage: str) -> str:
     raise UsageError(f"a stage is one of {', '.join(STAGES)}, not {stage!r:.80}")
 
 
+def _sayable(body: dict[str, Any]) -> dict[str, Any]:
+    """Raises UsageError for half a character, which no answer could hold."""
+    try:
+        json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise UsageError("half a character: a lone surrogate") from None
+    return body
+
+
 def _version(model: Model, number: int) -> Version:
     try:
         return model.versions[number]
@@ -353,7 +363,9 @@ def _with_change(model: Model, body: dict[str, Any], at: float) -> Model:
     """The model after something was done to one of its versions."""
     number, action = body["version"], body["action"]
     versions = dict(model.versions)
-    version = versions[number]
+    version = versions.get(number)
+    if version is None:
+        return model  # what a later version of Anew says of one that is gone
     if action == "delete":
         del versions[number]
         aliases = {alias: target for alias, target in model.aliases.items() if target != number}

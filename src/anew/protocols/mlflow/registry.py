@@ -14,8 +14,9 @@ from anew.protocols.mlflow import registry_search as search
 from anew.protocols.mlflow import sources, webhooks
 from anew.protocols.mlflow.entities import Json, milliseconds
 from anew.protocols.mlflow.errors import MlflowError, invalid, missing
-from anew.protocols.mlflow.fields import check_length, check_name, missing_value, wrong_type
+from anew.protocols.mlflow.fields import check_length, check_name, wrong_type
 from anew.protocols.mlflow.routes import both
+from anew.protocols.mlflow.sent import needed, sent, tag_pairs, text, texts, whole
 from anew.routes import Call, Route
 
 _MOST_TAG_KEY = 250
@@ -32,66 +33,11 @@ _NEWEST_FIRST = ("last_updated_timestamp DESC", "name ASC", "version_number DESC
 # What was sent
 
 
-def sent(call: Call, name: str) -> Any:
-    """A field of the query or the body; None for one that was not sent."""
-    if call.method == "GET":
-        values = call.arguments(name)
-        return values[0] if values else None
-    return call.body.get(name)
-
-
-def text(call: Call, name: str, *, required: bool = False) -> str | None:
-    """A text, None for one that was not sent. Raises MlflowError."""
-    value = sent(call, name)
-    if required and value in (None, ""):
-        raise missing_value(name)
-    if value is not None and not isinstance(value, str):
-        raise wrong_type(name, value)
-    return value
-
-
-def needed(call: Call, name: str) -> str:
-    """A text that has to be there. Raises MlflowError."""
-    return text(call, name, required=True) or ""
-
-
-def texts(call: Call, name: str) -> list[str]:
-    value = call.arguments(name) if call.method == "GET" else call.body.get(name)
-    if value is None:
-        return []
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise wrong_type(name, value)
-    return value
-
-
-def whole(call: Call, name: str, default: int, most: int) -> int:
-    """Raises MlflowError."""
-    value = sent(call, name)
-    if value is None or value == "":
-        return default
-    try:
-        number = int(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
-    except ValueError:
-        number = None
-    if number is None or number > most:
-        raise wrong_type(name, value)
-    return number
-
-
 def _tags(call: Call, check: Callable[[str, str], None]) -> dict[str, str]:
-    value = sent(call, "tags")
-    if value is None:
-        return {}
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise wrong_type("tags", value)
-    found = {}
-    for item in value:
-        key, said = item.get("key"), item.get("value")
-        if not isinstance(key, (str, type(None))) or not isinstance(said, (str, type(None))):
-            raise wrong_type("tags", value)
-        check(key or "", said or "")
-        found[key or ""] = said or ""
-    return found
+    pairs = tag_pairs(call)
+    for key, value in pairs:
+        check(key, value)
+    return dict(pairs)
 
 
 def _check_model_tag(key: str, value: str) -> None:
@@ -371,8 +317,8 @@ def create_version(call: Call) -> Json:
     name, source = needed(call, "name"), needed(call, "source")
     asked = sources.Asked(source, text(call, "run_id"), text(call, "model_id"))
     run_link, description = text(call, "run_link") or "", text(call, "description") or ""
-    sent_tags = _tags(call, lambda key, value: None)
-    if sources.is_prompt(sent_tags):
+    is_prompt = sources.is_prompt(dict(tag_pairs(call)))
+    if is_prompt:
         sources.check_prompt(source)
         origin = Origin(source, run_id=asked.run_id or "", run_link=run_link, model_id=asked.model_id or "")
     else:
@@ -381,7 +327,7 @@ def create_version(call: Call) -> Json:
     tags = _tags(call, _check_version_tag)
     _model(call, name)
     version = call.hub.registry.add_version(name, origin, description, tags, call.actor)
-    if asked.model_id and not sources.is_prompt(sent_tags):
+    if asked.model_id and not is_prompt:
         _tell_logged_model(call, asked.model_id, version)
     return _answer(call, version)
 

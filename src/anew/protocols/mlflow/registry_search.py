@@ -19,19 +19,20 @@ from anew.protocols.mlflow.sources import IS_PROMPT
 
 Item = TypeVar("Item", Model, Version)
 
+# What was matched is never gone back over: no filter takes longer than it is long.
 _TOKEN = re.compile(
     r"""
     (?P<space>\s+)
-  | (?P<list>\((?:[^()'"]|'(?:[^']|'')*'|"[^"]*")*\))
-  | (?P<text>'(?:[^']|'')*')
+  | (?P<list>\((?:[^()'"]|'(?:[^']|'')*+'|"[^"]*+")*+\))
+  | (?P<text>'(?:[^']|'')*+')
   | (?P<number>[+-]?\d+(?:\.\d+)?(?![\w.]))
-  | (?P<word>(?:[^\s()=!<>,'"`;]|`[^`]*`|"[^"]*")+)
+  | (?P<word>(?:[^\s()=!<>,'"`;]|`[^`]*+`|"[^"]*+")++)
   | (?P<sign><=|>=|!=|==|<>|=|<|>)
   | (?P<other>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
-_ITEM = re.compile(r"""\s*(?:'((?:[^']|'')*)'|"([^"]*)"|([+-]?\d+(?:\.\d+)?))\s*(,|$)""")
+_ITEM = re.compile(r"""\s*(?:'((?:[^']|'')*+)'|"([^"]*+)"|([+-]?\d+(?:\.\d+)?))\s*(,|$)""")
 _ORDER = re.compile(r"([\w.]+|`[\w.]+`)(?:\s+(\w+))?", re.ASCII)
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq, "!=": operator.ne, ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,
@@ -162,7 +163,7 @@ def _value(key: str, token: tuple[str, str], kind: Kind[Any]) -> Any:
     if token[0] == "number" and kind.number:
         if key != kind.number:
             raise invalid(f"Only the '{_shown_set([kind.number])}' attributes support comparison with numeric values.")
-        return float(token[1]) if "." in token[1] else int(token[1])
+        return _number(token[1])
     return _text(token, "")
 
 
@@ -194,13 +195,20 @@ def _list(text: str) -> tuple[str, ...]:
         single, double, number, _ = match.groups()
         values.append(single.replace("''", "'") if single is not None else double)
         if number is not None:
-            values[-1] = float(number) if "." in number else int(number)
+            values[-1] = _number(number)
         at = match.end()
     if not all(isinstance(value, str) for value in values):
         raise invalid(
             f"{said} expected string value, punctuation, or whitespace, but got different type in list: {tuple(values)}"
         )
     return tuple(values)
+
+
+def _number(text: str) -> int | float:
+    try:
+        return float(text) if "." in text else int(text)
+    except ValueError:  # more digits than Python reads
+        raise invalid(f"{text[:40]}… is not a number that anything could be") from None
 
 
 def _as_number(key: str, value: Any) -> int:

@@ -114,8 +114,8 @@ def _version(model: Model, which: str) -> Version:
         return model.versions[number]
     if which.isdecimal():
         try:
-            return model.versions[int(which)]
-        except KeyError:
+            return model.versions[int(which)]  # ValueError: more digits than Python reads
+        except (KeyError, ValueError):
             raise missing(f"Model Version (name={model.name}, version={which}) not found") from None
     stage = ""
     if which.lower() != "latest":

@@ -15,6 +15,7 @@ from anew.protocols.mlflow.entities import Json, milliseconds
 from anew.protocols.mlflow.errors import invalid, missing
 from anew.protocols.mlflow.fields import missing_value, wrong_type
 from anew.protocols.mlflow.routes import both
+from anew.protocols.mlflow.sent import needed, text
 from anew.routes import Call, Route
 from anew.webhooks import EVENTS, STATUSES, NotDelivered, Webhook, Webhooks
 
@@ -141,15 +142,6 @@ def example(event: str) -> Json:
 # What was sent
 
 
-def _text(call: Call, name: str, *, required: bool = False) -> str | None:
-    value = call.body.get(name)
-    if required and value in (None, ""):
-        raise missing_value(name)
-    if value is not None and not isinstance(value, str):
-        raise wrong_type(name, value)
-    return value
-
-
 def _events(call: Call) -> list[str] | None:
     """The events of a request, None for none. Raises MlflowError."""
     value = call.body.get("events")
@@ -173,7 +165,7 @@ def _event(item: Any) -> str:
 
 
 def _status(call: Call) -> str | None:
-    status = _text(call, "status")
+    status = text(call, "status")
     return status if status in STATUSES else None  # MLflow takes no notice of others, either
 
 
@@ -203,7 +195,7 @@ def _shown(hook: Webhook) -> Json:
 
 def create(call: Call) -> Json:
     """Make a webhook."""
-    name, url = _text(call, "name", required=True) or "", _text(call, "url", required=True) or ""
+    name, url = needed(call, "name"), needed(call, "url")
     events = _events(call)
     if events is None:
         raise missing_value("events")
@@ -211,8 +203,8 @@ def create(call: Call) -> Json:
         name,
         url,
         events,
-        description=_text(call, "description") or "",
-        secret=_text(call, "secret") or "",
+        description=text(call, "description") or "",
+        secret=text(call, "secret") or "",
         status=_status(call) or "ACTIVE",
         actor=call.actor,
     )
@@ -242,14 +234,14 @@ def update(call: Call) -> Json:
     """Change a webhook."""
     hook = _named(call)
     changes: Json = {
-        "name": _text(call, "name") or None,
-        "url": _text(call, "url") or None,
+        "name": text(call, "name") or None,
+        "url": text(call, "url") or None,
         "events": _events(call) or None,
-        "description": _text(call, "description"),
+        "description": text(call, "description"),
         "status": _status(call),
     }
     given = {key: value for key, value in changes.items() if value is not None}
-    secret = _text(call, "secret")
+    secret = text(call, "secret")
     return {"webhook": _shown(of(call.hub).update(hook.id, given, secret, call.actor))}
 
 
