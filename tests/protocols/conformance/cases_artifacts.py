@@ -25,7 +25,6 @@ from protocols.conformance.steps import (
 _HOME = "/{exp}/{run}/artifacts"
 HOME = FILES + "/{exp}/{run}/artifacts"
 _UNSAFE = "a path is decoded once; one that is absolute, goes up or has strange characters is refused"
-_GONE = Ours("what is not there is 404, as JSON", 404, "RESOURCE_DOES_NOT_EXIST")
 _DETAIL = "every error is JSON in MLflow's form"
 _STORED_ELSEWHERE = [{"is_dir": True, "path": "..;"}, {"file_size": 1, "is_dir": False, "path": "a?b"}]
 _CONTENT = {
@@ -224,9 +223,11 @@ ARTIFACTS: list[Scenario] = [
     scenario(
         "artifacts: of runs that are none",
         experiment("artifacts: of runs that are none"),
-        instead(put(FILES + "/{exp}/" + NO_RUN + "/artifacts/x", b"x"), Ours("files belong to what exists", 404)),
-        instead(put(FILES + "/stray", b"x"), Ours("files belong to what exists", 404)),
-        instead(get(FILES + "/stray"), _GONE),
+        put(FILES + "/{exp}/" + NO_RUN + "/artifacts/x", b"x"),
+        get(FILES + "/{exp}/" + NO_RUN + "/artifacts/x"),
+        put(FILES + "/conformance/stray", b"x"),
+        get(FILES + "/conformance/stray"),
+        get(FILES, {"path": "conformance"}),
     ),
     scenario(
         "artifacts: fetch from elsewhere",

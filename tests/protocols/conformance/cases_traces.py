@@ -91,8 +91,8 @@ def _some(name: str, first: int) -> list[Step]:
 
 _FILTERS = [
     "status = 'OK'", "status != 'OK'", "attributes.status = 'ERROR'", "trace.status = 'OK'",
-    "status IN ('OK', 'ERROR')", "state = 'OK'", "timestamp_ms > 0", "timestamp > 978307201000", "attributes.timestamp_ms < 5",
-
+    "status IN ('OK', 'ERROR')", "state = 'OK'", "timestamp_ms > 0", "timestamp > 978307201000",
+    "attributes.timestamp_ms < 5",
     "execution_time_ms > 1000", "execution_time < 1000", "name = 'chat'", "name LIKE 'c%'", "name ILIKE 'CH%'",
     "attributes.name = 'chat'", "tags.env = 'prod'", "tag.env != 'prod'", "tags.`my tag` = 'x'", "tags.env LIKE 'p%'",
     "tags.env IS NULL", "tags.env IS NOT NULL", "metadata.`mlflow.sourceRun` = '{run}'",

@@ -128,6 +128,7 @@ def rejects(code: str | None = "INVALID_PARAMETER_VALUE", status: int = 400, rul
 
 
 BAD_TOKEN = Ours(TOKENS, 400, "INVALID_PARAMETER_VALUE")
+BROKEN = Ours(SYNTAX, 400, "INVALID_PARAMETER_VALUE")
 BAD_CLAUSE = Ours(SYNTAX, 400, "INVALID_PARAMETER_VALUE", "Invalid clause(s) in filter string…")
 
 

@@ -10,14 +10,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from protocols.conformance.steps import Scenario, Step
 
 _ID = re.compile(r"(?<![0-9a-zA-Z])(?:m-|tr-|a-)?[0-9a-f]{32}(?![0-9a-f])")
 _RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+-\d{1,3}")
 _DATE = re.compile(r"20(?:2[4-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
-_ROOT = re.compile(r"(mlflow-artifacts:/|[Nn]o such artifact: ')(\d+)(?=/|$)")
+_ROOT = re.compile(r"(mlflow-artifacts:/|(?:artifact|path|file): '|resolve to ')(\d+)(?=/|$)")
 _OF_EXPERIMENT = re.compile(r"(?i)(experiment[^0-9]{0,40})(\d+)(?![\w.])")
 _SQL_VALUES = re.compile(r"\[parameters: .*\]", re.DOTALL)
 _SET = re.compile(r"\{'[^{}]*'\}")
@@ -171,7 +171,7 @@ class Names:
     def _experiment(self, value: str) -> str:
         if value not in self._experiments:
             self._made += 1
-            self._experiments[value] = f"{{experiment-{self._step}-{self._made}}}"
+            self._experiments[value] = f"{{place-{self._step}-{self._made}}}"
         return self._experiments[value]
 
     def _name(self, kind: str, value: str) -> str:
@@ -226,8 +226,18 @@ def _headers(step: Step, status: int, headers: Mapping[str, str]) -> dict[str, s
         kept["content-type"] = headers["content-type"].lower().replace("; ", ";")
     if _is_file(step) and status < 400:
         kept |= {name: headers[name] for name in _KEPT_HEADERS if name in headers}
+        kept |= {name: _file_name(kept[name]) for name in ("content-disposition",) if name in kept}
+        kept["content-type"] = kept.get("content-type", "").removesuffix(";charset=utf-8")
         kept |= {name: f"{{{name}}}" for name in ("etag", "last-modified") if name in kept}
     return kept
+
+
+def _file_name(disposition: str) -> str:
+    """`attachment NAME`: a name may be quoted, or escaped as RFC 5987 has it, and means the same."""
+    kind, _, rest = disposition.partition(";")
+    escaped = re.search(r"filename\*=UTF-8''(\S+)", rest)
+    plain = re.search(r'filename="?([^"]*)"?', rest)
+    return f"{kind} {unquote(escaped[1]) if escaped else plain[1] if plain else ''}".rstrip()
 
 
 def _pick(where: str, headers: Mapping[str, str], found: Any) -> Any:
