@@ -10,6 +10,7 @@
     ├── StoreError             1  the store can't be read or written
     │   ├── CorruptData        1  bytes that fail their checksum, or don't follow the format
     │   └── StoreFull          1  no space, or no permission to take it
+    ├── Unreachable            1  a server that does not answer, or not now
     ├── MissingExtra           1  an optional package is not installed; names the command that installs it
     └── NotReproducible        4  something a reproduction needs was never captured, or is gone
 
@@ -65,6 +66,10 @@ class CorruptData(StoreError):
 
 
 class StoreFull(StoreError):
+    pass
+
+
+class Unreachable(AnewError):
     pass
 
 

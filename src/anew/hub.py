@@ -91,6 +91,11 @@ class Hub:
                 writer.seal()
                 self._dirty[kind].add(owner_id)
 
+    def arrived(self, kind: str, owner_id: str) -> None:
+        """Others wrote to a journal of this run just now: the next question about it takes that in."""
+        with self._lock:
+            self._dirty[kind].add(owner_id)
+
     def _writer(self, kind: str, owner_id: str, *, new: bool = False) -> JournalWriter:
         key = kind, owner_id
         writer = self._writers.get(key)

@@ -95,6 +95,7 @@ def build() -> argparse.ArgumentParser:
     _finding(verbs)
     _redoing(verbs)
     _keeping(verbs)
+    _syncing(verbs)
     _serving(verbs)
     return parser
 
@@ -179,6 +180,27 @@ def _keeping(verbs: Any) -> None:
     parser.add_argument("folder", nargs="?", help="where; by default a temporary folder")
     parser = _verb(verbs, "completion", "keeping", "print the completion script of a shell")
     parser.add_argument("shell", choices=["bash", "zsh", "fish"])
+
+
+def _syncing(verbs: Any) -> None:
+    server = "such as http://host:5001; by default ANEW_SERVER, or ANEW_STORE where that is an address"
+    parser = _verb(verbs, "sync", "syncing", "send runs to a server; what it has already is not sent again")
+    parser.add_argument("runs", nargs="*", metavar="run", help=_RUN)
+    parser.add_argument("--all", action="store_true", help="every run of this store")
+    parser.add_argument("--server", metavar="URL", help=server)
+    parser.add_argument(
+        "--follow", action="store_true", help="send what live runs write, as they do; without a run: those that wait"
+    )
+    parser.add_argument(
+        "--linger",
+        type=seconds,
+        default=10.0,
+        metavar="SECONDS",
+        help="with --follow: end so long after nothing is left",
+    )
+    parser = _verb(verbs, "pull", "syncing", "bring a run down from a server, with all it takes to run it anew")
+    parser.add_argument("run", help=_RUN + "; there")
+    parser.add_argument("--server", metavar="URL", help=server)
 
 
 def _serving(verbs: Any) -> None:

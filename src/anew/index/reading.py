@@ -17,7 +17,7 @@ from anew.index.segment import Arrays
 from anew.index.series import join
 from anew.index.stats import ascending
 from anew.store.journal_reader import Event, JournalReader, Open, Points
-from anew.store.liveness import is_alive
+from anew.store.received import is_writing
 
 _FRAME_S = 0.001  # so long a live writer is given to finish the frame it is in the middle of
 _NEWBORN_S = 60  # so long a journal may stand without its first frame before its writer counts as dead
@@ -102,12 +102,12 @@ def follow(folder: Path, fold: Fold, names: list[str], collect: Callable[[Points
             # It may have written between the reading and its end.
             news |= _read(path, name, journal, fold, collect, last=True)
     # A script that outlives its supervisor works on, and the tracer in it still notes what it reads and writes.
-    return news, alive or (not fold.end and _works_on(fold.top.get("process")))
+    return news, alive or (not fold.end and _works_on(folder, fold.top.get("process")))
 
 
-def _works_on(process: Any) -> bool:
+def _works_on(folder: Path, process: Any) -> bool:
     try:
-        return bool(process) and is_alive(process)
+        return bool(process) and is_writing(folder / "journal", process)
     except _NONSENSE:
         return False
 
@@ -117,7 +117,7 @@ def _alive(path: Path, journal: Journal) -> bool:
         return False
     if journal.open is not None:
         try:
-            return is_alive(journal.open)
+            return is_writing(path, journal.open)
         except _NONSENSE:
             return False
     try:

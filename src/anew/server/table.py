@@ -6,6 +6,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from anew.protocols import mlflow
 from anew.routes import Call, Route
+from anew.server import syncing
 
 
 def health(call: Call) -> Response:
@@ -15,4 +16,5 @@ def health(call: Call) -> Response:
 ROUTES: list[Route] = [
     Route("GET", "/health", health, "public", inline=True, about="whether the server answers"),
     *mlflow.ROUTES,
+    *syncing.ROUTES,
 ]

@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from anew.errors import StoreError, StoreFull, UsageError
+from anew.errors import StoreError, StoreFull
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 FORMAT = "anew 1\n"
+_ADDRESS = re.compile(r"https?://")
 
 
 class Store(NamedTuple):  # a dataclass would cost every `import anew` 6 ms
@@ -57,13 +58,11 @@ def _write_once(path: Path, text: str) -> None:
 def find_store(start: Path | None = None) -> Store:
     """The store that is used from `start` (by default the working folder), made or not.
 
-    `ANEW_STORE` wins; then the nearest `.anew` upwards; then one beside the nearest `.git`; then one in `start`
-    itself, or, where that can't be written, the user's own (`$XDG_DATA_HOME/anew`).
+    `ANEW_STORE` wins, where it is a folder (with the address of a server, runs are kept here first all the same);
+    then the nearest `.anew` upwards; then one beside the nearest `.git`; then one in `start` itself, or, where that
+    can't be written, the user's own (`$XDG_DATA_HOME/anew`).
     """
-    named = os.environ.get("ANEW_STORE", "")
-    if re.match(r"https?://", named):
-        raise UsageError(f"ANEW_STORE={named}: servers are not spoken to yet; name a folder")
-    if named:
+    if named := named_store():
         return Store(Path(named).expanduser().absolute())
     start = (start or Path.cwd()).absolute()
     for folder in (start, *start.parents):
@@ -74,6 +73,21 @@ def find_store(start: Path | None = None) -> Store:
         return Store(home / ".anew")
     data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
     return Store(Path(data) / "anew")
+
+
+def named_store() -> str:
+    """The folder that ANEW_STORE names; "" when it names none."""
+    named = os.environ.get("ANEW_STORE", "")
+    return "" if _ADDRESS.match(named) else named
+
+
+def server_address() -> str:
+    """The server that runs are sent to, "" for none: ANEW_SERVER, or ANEW_STORE where that is an address."""
+    for name in ("ANEW_SERVER", "ANEW_STORE"):
+        value = os.environ.get(name, "")
+        if _ADDRESS.match(value):
+            return value.rstrip("/")
+    return ""
 
 
 def git_top(start: Path) -> Path | None:

@@ -17,7 +17,7 @@ from anew.store.objects import manifest
 from anew.store.objects.chunk import WHOLE_SIZE_MAX, ChangedWhileRead, cut
 from anew.store.objects.disk import reading, write_parts, writing
 from anew.store.objects.packs import Packs
-from anew.store.objects.record import BLOB, MANIFEST, digest
+from anew.store.objects.record import BLOB, MANIFEST, RECORD_SIZE_MAX, digest
 from anew.store.objects.stat_index import StatIndex, signature
 from anew.store.objects.values import Entry, FileRef, Problem
 
@@ -127,6 +127,57 @@ class Objects:
         for _ in self.read_tree(digest):
             pass  # all of it is checked before anything is written: reading it costs a fiftieth of restoring
         folders.restore(self.read_tree(digest), os.fspath(folder), self._restore)
+
+    def missing(self, digests: Iterable[str]) -> list[str]:
+        """Those of `digests` that are not stored, each once. What a damaged index can't tell of counts as missing."""
+        self._packs.look()
+        return [digest for digest in dict.fromkeys(digests) if not self._packs.known(_key(digest))]
+
+    def put_chunk(self, data: bytes) -> str:
+        """Store `data`, of at most 16 MiB, in one piece, for `join` to make larger content of; its digest."""
+        if len(data) > RECORD_SIZE_MAX:
+            raise UsageError(f"a chunk has {RECORD_SIZE_MAX} bytes at most, not {len(data)}")
+        return self._put_blob(data).hex()
+
+    def chunks(self, digest: str) -> list[FileRef]:
+        """The pieces that content is stored in, in order; empty when it is one piece. NotFound, CorruptData."""
+        key = _key(digest)
+        kind, content = self._packs.read(key)
+        if kind == BLOB:
+            return []
+        return [
+            FileRef(chunk.hex(), size)
+            for chunk, size in manifest.chunks(content, self._get_blob, self._packs.where(key))
+        ]
+
+    def join(self, digest: str, chunks: Iterable[FileRef]) -> None:
+        """Make content of stored pieces. All of it is read: CorruptData when it is not what `digest` says. NotFound."""
+        whole = blake3()
+        made = manifest.Builder(lambda key, data: self._packs.add(BLOB, key, data))
+        for chunk in chunks:
+            data = self._get_blob(_key(chunk.digest))
+            if len(data) != chunk.size:
+                raise CorruptData(f"chunk {chunk.digest} has {len(data)} bytes, not {chunk.size}")
+            made.add(_key(chunk.digest), len(data))
+            whole.update(data)
+        if whole.hexdigest() != digest:
+            raise CorruptData(f"these chunks make up object {whole.hexdigest()}, not {digest}")
+        self._packs.add(MANIFEST, whole.digest(), made.finish())
+
+    def tree_parts(self, digest: str) -> Iterator[str]:
+        """The digests of all that a tree is made of: its nodes, and the content of its files. NotFound, CorruptData."""
+        from anew.store.objects import tree
+
+        nodes: list[str] = []
+
+        def get(key: bytes) -> bytes:
+            nodes.append(key.hex())
+            return self._get_blob(key)
+
+        for entry in tree.read(_key(digest), get):
+            if entry.kind == "file":
+                yield entry.digest
+        yield from nodes
 
     def flush(self) -> None:
         """All put so far is durable, and visible to other processes."""

@@ -70,6 +70,18 @@ def decode(raw: Buffer, where: str) -> tuple[int, bytes, bytes]:
     return kind, key, content
 
 
+def split(data: Buffer, where: str) -> Iterator[tuple[Buffer, int]]:
+    """Each whole record that `data` is made of, and where it ends; CorruptData for what is none."""
+    offset = 0
+    while len(data) - offset >= HEADER.size:
+        _, _, stored, _, _, _ = parse_header(data[offset : offset + HEADER.size], where)
+        end = offset + HEADER.size + stored
+        if end > len(data):
+            return
+        yield data[offset:end], end
+        offset = end
+
+
 def scan(fd: int, offset: int, end: int, where: str) -> Iterator[tuple[int, bytes, bytes, int, int]]:
     """(kind, key, content, offset, stored) of each record up to `end`; CorruptData at the first bad one."""
     while offset < end:
