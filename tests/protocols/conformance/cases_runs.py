@@ -71,15 +71,19 @@ _LOSSLESS = "Infinity stays Infinity; SQL databases cannot hold it, and MLflow w
 _BARE = "a number that Python's json writes as NaN or Infinity means just that; MLflow stops reading there"
 
 
-def _infinite(key: str, value: str, timestamp: int) -> Ours:
+def _read_as(key: str, value: str, timestamp: int, rule: str = _LOSSLESS) -> Ours:
     point = {"key": key, "value": value, "timestamp": timestamp, "step": 0}
-    return Ours(_LOSSLESS, 200, body={"metrics": [point]})
+    return Ours(rule, 200, body={"metrics": [point]})
 
 
 _DATASET = {
     "name": "weather", "digest": "abc123", "source_type": "local", "source": '{"uri": "/data"}',
     "schema": '{"columns": []}', "profile": '{"rows": 3}',
 }  # fmt: skip
+
+
+def _without(field: str) -> dict[str, Any]:
+    return {key: value for key, value in _DATASET.items() if key != field}
 
 
 def _input(dataset: dict[str, Any], context: str | None = "training", **more: Any) -> Step:
@@ -353,7 +357,7 @@ RUNS: list[Scenario] = [
         [instead(metric("bad", value), rejects(code=None)) for value in ([1], {"a": 1})],
         refused(metric("bad", True)),
         metric("nan in small letters", "nan"),
-        history("nan in small letters"),
+        instead(history("nan in small letters"), _read_as("nan in small letters", "NaN", 1000, _BARE)),
     ),
     started(
         "metric: infinities",
@@ -362,7 +366,7 @@ RUNS: list[Scenario] = [
         metric("short", "inf"),
         batch(metrics=[("batch", "Infinity", 1, 0)]),
         [
-            instead(history(key), _infinite(key, value, at))
+            instead(history(key), _read_as(key, value, at))
             for key, value, at in (
                 ("up", "Infinity", 1000),
                 ("down", "-Infinity", 1000),
@@ -552,9 +556,10 @@ RUNS: list[Scenario] = [
         get_run(),
         post("runs/log-inputs", {"datasets": []}),
         post("runs/log-inputs", {"run_id": "{run}", "datasets": "x"}),
-        post("runs/log-inputs", {"run_id": "{run}", "datasets": [{}]}),
-        post("runs/log-inputs", {"run_id": "{run}", "datasets": [{"dataset": {}}]}),
-        [_input({key: value for key, value in _DATASET.items() if key != gone}) for gone in _DATASET],
+        refused(post("runs/log-inputs", {"run_id": "{run}", "datasets": [{}]})),
+        refused(post("runs/log-inputs", {"run_id": "{run}", "datasets": [{"dataset": {}}]})),
+        [refused(_input(_without(field))) for field in ("name", "digest", "source_type", "source")],
+        [_input(_without(field)) for field in ("schema", "profile")],
         _input(_DATASET | {"name": "n" * 500, "digest": "d" * 36}),
         _input(_DATASET | {"name": "n" * 501}),
         _input(_DATASET | {"digest": "d" * 37}),
