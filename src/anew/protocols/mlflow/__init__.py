@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from starlette.responses import PlainTextResponse, Response
 
-from anew.protocols.mlflow import artifacts, experiments, history, logged_models, logging, runs
+from anew.protocols.mlflow import (
+    artifacts,
+    experiments,
+    history,
+    logged_models,
+    logging,
+    registry,
+    runs,
+    traces,
+    webhooks,
+)
 from anew.protocols.mlflow.entities import Json
 from anew.routes import Call, Route
 
@@ -37,4 +47,7 @@ ROUTES: list[Route] = [
     *history.ROUTES,
     *artifacts.ROUTES,
     *logged_models.ROUTES,
+    *registry.ROUTES,
+    *webhooks.ROUTES,
+    *traces.ROUTES,
 ]
