@@ -20,8 +20,6 @@ from typing import Any
 from anew.capture import bootstrap
 from anew.capture.redact import Redactor
 
-_INSTALL_TAKES_S = 60
-
 
 def interpreter(executable: str | None, prefix: str | None, cache: Path) -> dict[str, Any]:
     """The interpreter and its packages (see boot/anew_boot/packages.py); `cache` is a folder that may be deleted.
@@ -73,7 +71,7 @@ def used(found: dict[str, Any], module_files: Iterable[str]) -> tuple[dict[str, 
         versions[name] = package["version"]
         if name not in records:
             records[name] = _mtime(f"{location}/{package['info']}/RECORD")
-        if records[name] and _mtime(path) > records[name] + _INSTALL_TAKES_S:
+        if records[name] and _mtime(path) > records[name]:
             suspects.setdefault(name, []).append(path)
     edited: dict[str, str] = {}
     for name, paths in suspects.items():
@@ -90,7 +88,7 @@ def edited_now(package: dict[str, Any]) -> dict[str, str]:
         return {}
     names = re.findall(r"^\"?([^,\"]+\.(?:py|so))\"?,", record, re.M)
     paths = [os.path.join(package["location"], name) for name in names]
-    return _edited(package, [path for path in paths if _mtime(path) > at + _INSTALL_TAKES_S])
+    return _edited(package, [path for path in paths if _mtime(path) > at])
 
 
 def _edited(package: dict[str, Any], paths: list[str]) -> dict[str, str]:

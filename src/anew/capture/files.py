@@ -37,6 +37,7 @@ class Use:
     written: bool = False
     moved_away: bool = False
     moved_to: str = ""
+    gone: bool = False  # it stood there before the run, which removed it
 
 
 @dataclass
@@ -46,6 +47,8 @@ class Trace:
     files: dict[str, Use] = field(default_factory=dict)
     network: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)  # symbolic links that the run made, where they still are
+    unwatched: list[str] = field(default_factory=list)  # programs that no library can be preloaded into
     pids: set[int] = field(default_factory=set)  # of the processes that noted something
 
 
@@ -57,18 +60,20 @@ def read_trace(spool: Path) -> Trace:
         data = (spool / "trace").read_bytes()
     except OSError:
         return trace
-    links: list[str] = []
+    links: list[str] = []  # and what they led to, since removed
     left: Use | None = None  # what the record before says was moved away
     for kind, pid, size, mtime_ns, path in _records(data):
         trace.pids.add(pid)
-        if kind in "nd":
-            names = trace.network if kind == "n" else trace.folders
+        if kind in "ndx":
+            names = {"n": trace.network, "d": trace.folders, "x": trace.unwatched}[kind]
             if path not in names:
                 names.append(path)
             continue
         if kind == "l":
             if os.path.islink(path) or not os.path.exists(path):
                 links.append(path)
+                if os.path.islink(path) and path not in trace.links:
+                    trace.links.append(path)
                 continue
             kind = "m"  # a hard link: one more name for a file
         elif kind == "r" and path not in found:
@@ -80,6 +85,7 @@ def read_trace(spool: Path) -> Trace:
             use = found[path] = Use(path, kind, size, mtime_ns)
         use.read |= kind in "ra"
         use.written |= kind in "wapm"
+        use.gone = kind == "g" or (use.gone and kind not in "wapm")
         use.moved_away = kind == "u"
         if kind == "m" and left is not None and left.moved_away:
             left.moved_to = path

@@ -21,6 +21,7 @@ from anew.capture.code import TEXT_SUFFIXES, Snapshot, take
 from anew.capture.files import Sorter, Trace, Use, before_copy, is_new, present_place, read_trace
 from anew.capture.grade import grade
 from anew.capture.redact import Redactor, is_secret_file
+from anew.capture.standing import standing
 from anew.capture.variables import asked, asked_for
 from anew.errors import AnewError
 from anew.nesting import flatten
@@ -65,7 +66,11 @@ class Finaliser:
         code = self._code(found, reports, sorter)
         self._variables(code)
         inputs = self._inputs(found, sorter)
+        if trace.unwatched:
+            self._unseen(trace, sorter)
         self._outputs(found, sorter)
+        self._links(trace.links, sorter)
+        self._empty_folders(trace.folders, sorter)
         environment = self._environment(reports)
         seeds = self._seeds(reports)
         if trace.network:
@@ -291,6 +296,11 @@ class Finaliser:
 
     def _outputs(self, found: dict[str, Use], sorter: Sorter) -> None:
         for path, use in found.items():
+            if use.gone and sorter.inside(path) and not sorter.ignored(path) and not os.path.lexists(path):
+                if before_copy(self.spool, path) is not None:
+                    item = {"path": sorter.name(path), "name": sorter.name(path), "type": "removed", "stored": True}
+                    self.emit("output", item | {"digest": self.objects.put_bytes(b"removed\n"), "size": 8})
+                continue
             if not use.written or use.moved_away or sorter.ignored(path):
                 continue
             if sorter.temporary(path) and not self._named_in_code(path):
@@ -311,6 +321,32 @@ class Finaliser:
             item = {"path": sorter.name(path), "name": sorter.name(path), "type": _output_type(path), "stored": keep}
             item |= {"secret": True} if secret else {}
             self.emit("output", item | {"digest": ref.digest, "size": ref.size})
+
+    def _unseen(self, trace: Trace, sorter: Sorter) -> None:
+        """Programs ran that could not be watched: what changed in the project and nobody noted is theirs."""
+        self.notes["unwatched_programs"] = sorted({os.path.basename(path) for path in trace.unwatched})
+        before, now = self.notes.get("stood", {}), standing(self.root)
+        for name in [name for name, facts in now.items() if before.get(name) != facts and facts[0] >= 0]:
+            path = f"{self.root}/{name}"
+            if path not in trace.files and not sorter.ignored(path) and sorter.role(path) != "code":
+                trace.files[path] = Use(path, "w", written=True)
+
+    def _links(self, links: list[str], sorter: Sorter) -> None:
+        """Symbolic links that the run left in its project: where they lead is a result."""
+        for path in links:
+            if not sorter.inside(path) or sorter.ignored(path) or not os.path.islink(path):
+                continue
+            target = os.readlink(path)
+            data = os.fsencode(f"-> {target}\n")
+            item = {"path": sorter.name(path), "name": sorter.name(path), "type": "link", "target": target}
+            self.emit("output", item | {"digest": self.objects.put_bytes(data), "size": len(data), "stored": True})
+
+    def _empty_folders(self, folders: list[str], sorter: Sorter) -> None:
+        """Folders that the run made in its project and put nothing in: their names are all there is of them."""
+        for path in folders:
+            if sorter.inside(path) and not sorter.ignored(path) and os.path.isdir(path) and not os.listdir(path):
+                item = {"path": sorter.name(path), "name": sorter.name(path), "type": "folder", "stored": True}
+                self.emit("output", item | {"digest": self.objects.put_bytes(b"an empty folder\n"), "size": 16})
 
     def _named_in_code(self, path: str) -> bool:
         """Whether the source in use spells the path out: then a file in a temporary folder is a result."""

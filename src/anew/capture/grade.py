@@ -122,6 +122,11 @@ def _note_gaps(notes: dict[str, Any]) -> list[dict[str, str]]:
                 "C", f"what came from {where}", "the network can answer differently", "save it to a file, and read that"
             )
         )
+    if notes.get("unwatched_programs"):
+        names = ", ".join(notes["unwatched_programs"][:3])
+        gaps.append(
+            _gap("C", f"what {names} read", "it is static, or kept from the tracer", "name its inputs: anew.use(…)")
+        )
     if notes.get("native_unseen"):
         gaps.append(
             _gap("B", "files opened by native code", "the file tracer is not built", "install a C compiler, then anew")

@@ -7,21 +7,32 @@
  *
  * kind: r read, w written from empty, a opened to read and write, p appended to or overwritten in place without being
  * read, m arrived by rename, u left by rename,
- * d folder made, l symbolic link made (n, a network address, comes from the hook alone).
+ * d folder made, l symbolic link made, g gone: removed although it stood there before the run; x a program started that
+ * can't be watched, being static or kept from this library (n, a network address, comes from the hook alone).
  * Before the first write to a file that exists, and before it is removed, its content is copied to $ANEW_SPOOL/pre/<fnv-1a of the path>; for
  * one that does not, an empty <fnv>.new stands there. So an input that a run overwrites is still an input.
  *
  * What is read from the pipe that is the run's standard input ($ANEW_STDIN=<device>:<inode>) is copied to $ANEW_SPOOL/stdin:
  * a pipe can't be read twice. Where that fails, $ANEW_SPOOL/stdin.lost says so.
  *
+ * With $ANEW_MAP_FROM and $ANEW_MAP_TO (a path a line, in pairs) what is asked for at or below the one is had from the
+ * other: a script that names its project, or a file beside it, by an absolute path finds the recreated one in a
+ * reproduction, and leaves the user's files alone.
+ *
+ * A child that is started with an environment of its own is given our variables, so that it is watched, too.
+ *
  * With $ANEW_CLOCK=<seconds> the wall clock starts there and moves a microsecond a reading: the test for "time" as
  * the cause of a difference. Nothing here may fail loudly: every error leaves the call as if we were not there.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <alloca.h>
 #include <limits.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -40,9 +51,15 @@
 #endif
 #define SEEN_SLOTS (1u << 15)
 #define MOST_PRE_BYTES (256ll << 20)
+#define OWN_VARIABLES 10
+#define MOST_MAPPED 64
 
 static char spool[PATH_MAX], root[PATH_MAX], store[PATH_MAX];
 static char skip[16][PATH_MAX];
+static char *map_from[MOST_MAPPED], *map_to[MOST_MAPPED];
+static int maps;
+static char *own[OWN_VARIABLES]; /* NAME=value, for a child that is started without them */
+static int owns;
 static int skips, active;
 static unsigned long long stdin_device, stdin_inode; /* 0: it is no pipe, or none of ours */
 static _Atomic int stdin_alias = -1; /* the descriptor that /dev/stdin was opened as */
@@ -55,7 +72,27 @@ static void copy_setting(char *to, const char *name) {
     snprintf(to, PATH_MAX, "%s", value ? value : "");
 }
 
+static void keep_setting(const char *name) {
+    const char *value = getenv(name);
+    if (!value || !*value || owns >= OWN_VARIABLES) return;
+    if (asprintf(&own[owns], "%s=%s", name, value) > 0) owns++;
+}
+
+/* The lines of a setting, each a string of its own. */
+static int lines(const char *name, char **out) {
+    const char *value = getenv(name);
+    char *rest = value ? strdup(value) : NULL;
+    int found = 0;
+    for (char *line; rest && *rest && found < MOST_MAPPED && (line = strsep(&rest, "\n"));) out[found++] = line;
+    return found;
+}
+
 __attribute__((constructor)) static void start(void) {
+    static const char *const names[] = {"LD_PRELOAD", "ANEW_SPOOL", "ANEW_ROOT", "ANEW_STORE_PATH", "ANEW_SKIP",
+                                        "ANEW_CLOCK", "ANEW_STDIN", "ANEW_MAP_FROM", "ANEW_MAP_TO"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) keep_setting(names[i]);
+    maps = lines("ANEW_MAP_FROM", map_from);
+    if (lines("ANEW_MAP_TO", map_to) != maps) maps = 0;
     copy_setting(spool, "ANEW_SPOOL");
     copy_setting(root, "ANEW_ROOT");
     copy_setting(store, "ANEW_STORE_PATH");
@@ -83,6 +120,17 @@ static int below(const char *path, const char *folder) {
 static int ends(const char *path, const char *tail) {
     size_t a = strlen(path), b = strlen(tail);
     return a >= b && !strcmp(path + a - b, tail);
+}
+
+/* `path`, or what stands for it in a recreated project, written to `other` (PATH_MAX bytes). */
+static const char *mapped(const char *path, char *other) {
+    if (!maps || !path || path[0] != '/' || below(path, store) || below(path, spool)) return path;
+    for (int i = 0; i < maps; i++) {
+        if (!below(path, map_from[i])) continue;
+        int size = snprintf(other, PATH_MAX, "%s%s", map_to[i], path + strlen(map_from[i]));
+        return size > 0 && size < PATH_MAX ? other : path;
+    }
+    return path;
 }
 
 /* What is never data: the system, installed packages, the store itself. */
@@ -270,7 +318,8 @@ static void after(int fd, char kind, const char *path) {
         va_start(list, flags); \
         int mode = (flags & (O_CREAT | O_TMPFILE)) ? va_arg(list, int) : 0; \
         va_end(list); \
-        char out[PATH_MAX + 2]; \
+        char out[PATH_MAX + 2], other[PATH_MAX]; \
+        path = mapped(path, other); \
         int saved = errno; \
         char kind = before(AT_FDCWD, path, flags, out); \
         errno = saved; \
@@ -288,7 +337,8 @@ static void after(int fd, char kind, const char *path) {
         va_start(list, flags); \
         int mode = (flags & (O_CREAT | O_TMPFILE)) ? va_arg(list, int) : 0; \
         va_end(list); \
-        char out[PATH_MAX + 2]; \
+        char out[PATH_MAX + 2], other[PATH_MAX]; \
+        path = mapped(path, other); \
         int saved = errno; \
         char kind = before(folder, path, flags, out); \
         errno = saved; \
@@ -302,7 +352,8 @@ static void after(int fd, char kind, const char *path) {
 #define DEFINE_FOPEN(name) \
     FILE *name(const char *path, const char *mode) { \
         REAL(FILE *, #name, const char *, const char *); \
-        char out[PATH_MAX + 2]; \
+        char out[PATH_MAX + 2], other[PATH_MAX]; \
+        path = mapped(path, other); \
         int saved = errno; \
         int plus = strchr(mode, '+') != NULL; \
         int flags = *mode == 'r' ? (plus ? O_RDWR : O_RDONLY) \
@@ -366,7 +417,9 @@ static void after_rename(const char *source, const char *target) {
 #define DEFINE_RENAME(name, params, real_params, from_folder, from, to_folder, to, call) \
     int name params { \
         REAL(int, #name, real_params); \
-        char source[PATH_MAX + 2] = "", target[PATH_MAX + 2] = ""; \
+        char source[PATH_MAX + 2] = "", target[PATH_MAX + 2] = "", here[PATH_MAX], there[PATH_MAX]; \
+        from = mapped(from, here); \
+        to = mapped(to, there); \
         int saved = errno; \
         before_rename(from_folder, from, to_folder, to, source, target); \
         errno = saved; \
@@ -385,30 +438,50 @@ DEFINE_RENAME(renameat2, (int fa, const char *from, int fb, const char *to, unsi
               int COMMA const char * COMMA int COMMA const char * COMMA unsigned, fa, from, fb, to,
               (fa, from, fb, to, flags))
 
-/* A file that goes may have been read before: what stood there is kept as before a write. */
-static void before_unlink(int folder, const char *name) {
-    char path[PATH_MAX + 2];
+/* A file that goes may have been read before: what stood there is kept as before a write. Whether it stood there. */
+static int before_unlink(int folder, const char *name, char *path) {
+    int saved = errno, there = 0;
+    struct stat info;
+    if (active && absolute(folder, name, path) && !ignored(path) && !stat(path, &info) && S_ISREG(info.st_mode)) {
+        keep(path);
+        there = 1;
+    }
+    errno = saved;
+    return there;
+}
+
+static void after_unlink(const char *path) {
+    struct stat none = {0};
     int saved = errno;
-    if (active && absolute(folder, name, path) && !ignored(path) && !access(path, F_OK)) keep(path);
+    note('g', path, &none);
     errno = saved;
 }
 
+#define UNLINK(folder, path, call) \
+    char out[PATH_MAX + 2], other[PATH_MAX]; \
+    path = mapped(path, other); \
+    int there = before_unlink(folder, path, out); \
+    int result = call; \
+    if (!result && there) after_unlink(out); \
+    return result
+
 int unlink(const char *path) {
     REAL(int, "unlink", const char *);
-    before_unlink(AT_FDCWD, path);
-    return real(path);
+    UNLINK(AT_FDCWD, path, real(path));
 }
 
 int remove(const char *path) {
     REAL(int, "remove", const char *);
-    before_unlink(AT_FDCWD, path);
-    return real(path);
+    UNLINK(AT_FDCWD, path, real(path));
 }
 
 int unlinkat(int folder, const char *path, int flags) {
     REAL(int, "unlinkat", int, const char *, int);
-    if (!(flags & AT_REMOVEDIR)) before_unlink(folder, path);
-    return real(folder, path, flags);
+    if (flags & AT_REMOVEDIR) {
+        char other[PATH_MAX];
+        return real(folder, mapped(path, other), flags);
+    }
+    UNLINK(folder, path, real(folder, path, flags));
 }
 
 /* A name that the run itself makes for a file: what is opened by it is no input. */
@@ -422,6 +495,8 @@ static void note_link(char kind, int folder, const char *name) {
 
 int symlink(const char *target, const char *name) {
     REAL(int, "symlink", const char *, const char *);
+    char other[PATH_MAX];
+    name = mapped(name, other);
     int result = real(target, name);
     if (!result) note_link('l', AT_FDCWD, name);
     return result;
@@ -429,6 +504,8 @@ int symlink(const char *target, const char *name) {
 
 int symlinkat(const char *target, int folder, const char *name) {
     REAL(int, "symlinkat", const char *, int, const char *);
+    char other[PATH_MAX];
+    name = mapped(name, other);
     int result = real(target, folder, name);
     if (!result) note_link('l', folder, name);
     return result;
@@ -436,6 +513,8 @@ int symlinkat(const char *target, int folder, const char *name) {
 
 int link(const char *from, const char *name) {
     REAL(int, "link", const char *, const char *);
+    char other[PATH_MAX];
+    name = mapped(name, other);
     int result = real(from, name);
     if (!result) note_link('m', AT_FDCWD, name);
     return result;
@@ -443,6 +522,8 @@ int link(const char *from, const char *name) {
 
 int linkat(int a, const char *from, int folder, const char *name, int flags) {
     REAL(int, "linkat", int, const char *, int, const char *, int);
+    char other[PATH_MAX];
+    name = mapped(name, other);
     int result = real(a, from, folder, name, flags);
     if (!result) note_link('m', folder, name);
     return result;
@@ -456,6 +537,8 @@ static void after_mkdir(int folder, const char *name) {
 
 int mkdir(const char *path, mode_t mode) {
     REAL(int, "mkdir", const char *, mode_t);
+    char other[PATH_MAX];
+    path = mapped(path, other);
     int result = real(path, mode), saved = errno;
     if (!result) after_mkdir(AT_FDCWD, path);
     errno = saved;
@@ -464,11 +547,131 @@ int mkdir(const char *path, mode_t mode) {
 
 int mkdirat(int folder, const char *path, mode_t mode) {
     REAL(int, "mkdirat", int, const char *, mode_t);
+    char other[PATH_MAX];
+    path = mapped(path, other);
     int result = real(folder, path, mode), saved = errno;
     if (!result) after_mkdir(folder, path);
     errno = saved;
     return result;
 }
+
+/* The rest of what takes a path, for the sake of the map alone. */
+#define DEFINE_MAPPED(type, name, params, types, args) \
+    type name params { \
+        REAL(type, #name, types); \
+        char other[PATH_MAX]; \
+        path = mapped(path, other); \
+        return real args; \
+    }
+DEFINE_MAPPED(int, stat, (const char *path, struct stat *out), const char * COMMA struct stat *, (path, out))
+DEFINE_MAPPED(int, lstat, (const char *path, struct stat *out), const char * COMMA struct stat *, (path, out))
+DEFINE_MAPPED(int, stat64, (const char *path, struct stat64 *out), const char * COMMA struct stat64 *, (path, out))
+DEFINE_MAPPED(int, lstat64, (const char *path, struct stat64 *out), const char * COMMA struct stat64 *, (path, out))
+DEFINE_MAPPED(int, fstatat, (int at, const char *path, struct stat *out, int flags),
+              int COMMA const char * COMMA struct stat * COMMA int, (at, path, out, flags))
+DEFINE_MAPPED(int, fstatat64, (int at, const char *path, struct stat64 *out, int flags),
+              int COMMA const char * COMMA struct stat64 * COMMA int, (at, path, out, flags))
+DEFINE_MAPPED(int, statx, (int at, const char *path, int flags, unsigned mask, struct statx *out),
+              int COMMA const char * COMMA int COMMA unsigned COMMA struct statx *, (at, path, flags, mask, out))
+DEFINE_MAPPED(int, access, (const char *path, int mode), const char * COMMA int, (path, mode))
+DEFINE_MAPPED(int, faccessat, (int at, const char *path, int mode, int flags),
+              int COMMA const char * COMMA int COMMA int, (at, path, mode, flags))
+DEFINE_MAPPED(DIR *, opendir, (const char *path), const char *, (path))
+DEFINE_MAPPED(int, chdir, (const char *path), const char *, (path))
+DEFINE_MAPPED(int, rmdir, (const char *path), const char *, (path))
+DEFINE_MAPPED(int, truncate, (const char *path, off_t size), const char * COMMA off_t, (path, size))
+DEFINE_MAPPED(int, chmod, (const char *path, mode_t mode), const char * COMMA mode_t, (path, mode))
+DEFINE_MAPPED(int, utimensat, (int at, const char *path, const struct timespec times[2], int flags),
+              int COMMA const char * COMMA const struct timespec * COMMA int, (at, path, times, flags))
+
+/* Whether the program at `path` is linked statically: then nothing can be preloaded into it. */
+static int is_static(const char *path) {
+    unsigned char head[4096];
+    int fd = own_open(path, O_RDONLY, 0);
+    if (fd < 0) return 0;
+    ssize_t size = syscall(SYS_pread64, fd, head, sizeof head, 0);
+    syscall(SYS_close, fd);
+    const Elf64_Ehdr *elf = (const Elf64_Ehdr *)head;
+    if (size < (ssize_t)sizeof *elf || memcmp(elf->e_ident, ELFMAG, SELFMAG) || elf->e_ident[EI_CLASS] != ELFCLASS64) return 0;
+    for (int i = 0; i < elf->e_phnum; i++) {
+        size_t at = elf->e_phoff + (size_t)i * sizeof(Elf64_Phdr);
+        if (at + sizeof(Elf64_Phdr) > (size_t)size) return 0;
+        if (((const Elf64_Phdr *)(head + at))->p_type == PT_INTERP) return 0;
+    }
+    return elf->e_phnum > 0;
+}
+
+/* Where a program that is named without a slash is found. */
+static const char *found_program(const char *name, char *out) {
+    const char *list = getenv("PATH");
+    if (strchr(name, '/') || !list) return name;
+    while (*list) {
+        size_t length = strcspn(list, ":");
+        if (length && snprintf(out, PATH_MAX, "%.*s/%s", (int)length, list, name) < PATH_MAX &&
+            !syscall(SYS_faccessat, AT_FDCWD, out, X_OK, 0))
+            return out;
+        list += length + (list[length] == ':');
+    }
+    return name;
+}
+
+static size_t count(char *const list[]) {
+    size_t size = 0;
+    while (list && list[size]) size++;
+    return size;
+}
+
+/* The environment of a child, in `room` where it lacks our variables; notes a program that can't be watched. */
+static char *const *watched(const char *program, char *const given[], char **room) {
+    char path[PATH_MAX], whole[PATH_MAX + 2];
+    const char *preload = NULL;
+    int saved = errno, has_spool = 0;
+    size_t size = count(given);
+    if (!active || !owns) return given;
+    for (size_t i = 0; i < size; i++) {
+        if (!strncmp(given[i], "LD_PRELOAD=", 11)) preload = given[i] + 11;
+        if (!strncmp(given[i], "ANEW_SPOOL=", 11)) has_spool = 1;
+    }
+    program = found_program(program, path);
+    if (is_static(program) || (preload && !strstr(preload, "_trace.so"))) {
+        struct stat none = {0};
+        if (absolute(AT_FDCWD, program, whole) && !noted(whole, 'x')) note('x', whole, &none);
+    }
+    errno = saved;
+    if (has_spool || preload) return given;
+    memcpy(room, given, size * sizeof *room);
+    for (int i = 0; i < owns; i++) room[size++] = own[i];
+    room[size] = NULL;
+    return room;
+}
+
+#define ROOM(given) ((char **)alloca((count(given) + OWN_VARIABLES + 1) * sizeof(char *)))
+
+int execve(const char *path, char *const argv[], char *const envp[]) {
+    REAL(int, "execve", const char *, char *const[], char *const[]);
+    char other[PATH_MAX];
+    path = mapped(path, other);
+    return real(path, argv, watched(path, envp, ROOM(envp)));
+}
+
+int execv(const char *path, char *const argv[]) { return execve(path, argv, environ); }
+
+int execvpe(const char *name, char *const argv[], char *const envp[]) {
+    REAL(int, "execvpe", const char *, char *const[], char *const[]);
+    return real(name, argv, watched(name, envp, ROOM(envp)));
+}
+
+int execvp(const char *name, char *const argv[]) { return execvpe(name, argv, environ); }
+
+#define DEFINE_SPAWN(name) \
+    int name(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes, \
+             char *const argv[], char *const envp[]) { \
+        REAL(int, #name, pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, \
+             char *const[], char *const[]); \
+        return real(pid, path, actions, attributes, argv, (char *const *)watched(path, envp, ROOM(envp))); \
+    }
+DEFINE_SPAWN(posix_spawn)
+DEFINE_SPAWN(posix_spawnp)
 
 static int64_t clock_now(void) {
     return clock_base_ns + (int64_t)atomic_fetch_add(&clock_reads, 1) * 1000;

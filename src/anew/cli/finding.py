@@ -176,7 +176,7 @@ def logs(arguments: argparse.Namespace) -> int:
         text.say_json({"id": run_id, **console})
         return 0
     for stream, target in (("stdout", sys.stdout), ("stderr", sys.stderr)):
-        target.buffer.write(console.get(stream, "").encode("utf-8", "replace"))
+        target.buffer.write(console.get(stream, "").encode("utf-8", "surrogateescape"))
         target.flush()
     return 0
 

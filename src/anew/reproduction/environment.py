@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
@@ -217,17 +218,19 @@ def _install(home: Path, rest: dict[str, Any], used: dict[str, str]) -> list[str
     python = str(home / "venv" / "bin" / "python")
     base = ("pip", "install", "--quiet", "--no-deps", "--link-mode", "copy", "--python", python)
     wants = {name: _requirement(name, package) for name, package in rest.items()}
-    if _try_uv(*base, "--offline", *wants.values()).returncode == 0:
-        return []
-    if _try_uv(*base, *wants.values()).returncode == 0:
-        return []
+    whole = any(_try_uv(*base, *more, *wants.values()).returncode == 0 for more in (["--offline"], []))
     missing, left_out = [], []
     for name, want in wants.items():
-        done = _try_uv(*base, want)
-        if done.returncode == 0:
+        why = _another_version(home, name, rest[name]) if whole else ""
+        if not whole:
+            done = _try_uv(*base, want)
+            why = (
+                (done.stderr.strip().splitlines() or ["uv could not install it"])[-1].strip() if done.returncode else ""
+            )
+            why = why or _another_version(home, name, rest[name])
+        if not why:
             continue
         if name in used:
-            why = (done.stderr.strip().splitlines() or ["uv could not install it"])[-1].strip()
             mend = f"pip install '{want}' in the run's environment, or use --env current"
             missing.append({"factor": "environment", "what": want, "why": why[:300], "mend": mend})
         else:
@@ -239,12 +242,22 @@ def _install(home: Path, rest: dict[str, Any], used: dict[str, str]) -> list[str
     return left_out
 
 
+def _another_version(home: Path, name: str, package: dict[str, Any]) -> str:
+    """What is wrong with what came for `name`: a folder that it was installed from may hold a later version now."""
+    site = next((home / "venv" / "lib").glob("python*/site-packages"))
+    for found in importlib.metadata.distributions(name=name, path=[str(site)]):
+        if found.version != package["version"]:
+            return f"{package.get('direct', {}).get('url', 'its origin')} holds version {found.version} now"
+    return ""
+
+
 def _requirement(name: str, package: dict[str, Any]) -> str:
     direct = package.get("direct", {})
     if "vcs_info" in direct:
         info = direct["vcs_info"]
         return f"{name} @ {info['vcs']}+{direct['url']}@{info['commit_id']}"
-    if direct.get("url", "").startswith(("http:", "https:")):
+    if direct.get("url", "").startswith(("http:", "https:", "file:")):
+        # Also from a folder of this machine: an index may have another package of that name.
         return f"{name} @ {direct['url']}"
     return f"{name}=={package['version']}"
 

@@ -127,7 +127,11 @@ def _diff(name: str, before: str | None, after: str | None, old: Objects, new: O
 
 def _data(a: Record, b: Record) -> Iterator[Cause]:
     old, new = (
-        {item["path"]: item for item in record.document.get("inputs", []) if not item.get("appended_to")}
+        {
+            record.document.get("aside", {}).get(item["path"], item["path"]): item
+            for item in record.document.get("inputs", [])
+            if not item.get("appended_to")
+        }
         for record in (a, b)
     )
     for path in sorted(old.keys() | new.keys()):

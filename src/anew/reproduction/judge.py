@@ -151,7 +151,7 @@ def _files(a: Record, b: Record, folder: Path) -> list[Item]:
     roots = (a.side.root, b.side.root)
     told = {item["path"] for item in a.document.get("outputs", [])} & {i["path"] for i in b.document.get("outputs", [])}
     old, new = (
-        {item["path"] if item["path"] in told else _place(item, record.side.root, roots): item for item in outputs}
+        {item["path"] if item["path"] in told else _place(item, record, roots): item for item in outputs}
         for record, outputs in ((record, record.document.get("outputs", [])) for record in (a, b))
     )
     items = []
@@ -169,14 +169,15 @@ def _files(a: Record, b: Record, folder: Path) -> list[Item]:
     return sorted(items, key=lambda item: str(item["name"]))
 
 
-def _place(item: dict[str, Any], own: str, roots: tuple[str, str]) -> str:
+def _place(item: dict[str, Any], record: Record, roots: tuple[str, str]) -> str:
     """The path of an output in the terms of the project, wherever that stood; ../ where it lies beside it.
 
     A script that names the project's folder outright writes there from a recreated one, too.
     """
     path = str(item["path"])
+    path = record.document.get("aside", {}).get(path, path)
     root = next((root for root in roots if path.startswith(root + "/")), None)
-    return path[len(root) + 1 :] if root else relative(path, own)
+    return path[len(root) + 1 :] if root else relative(path, record.side.root)
 
 
 def _stored(name: str, before: Item, after: Item, a: Record, b: Record, folder: Path) -> Result:

@@ -15,10 +15,10 @@ from anew.errors import RunNotFound
 from anew.index.document import Fold
 from anew.reproduction.compare import Side
 from anew.reproduction.pairing import processes
-from anew.store import liveness
 from anew.store.journal_reader import Event, JournalReader, Open, Points
 from anew.store.location import Store
 from anew.store.objects import Objects
+from anew.store.received import is_writing
 
 
 @dataclass
@@ -64,7 +64,7 @@ def load(store: Store, run_id: str, objects: Objects) -> Record:
         reader = JournalReader(path)
         for item in reader:
             if isinstance(item, Open):
-                alive |= liveness.is_alive(item.body)
+                alive |= is_writing(path, item.body)
             elif isinstance(item, Points):
                 logged.update(item.keys if path.name != "journal" else ())
                 for key in item.keys:
@@ -77,7 +77,7 @@ def load(store: Store, run_id: str, objects: Objects) -> Record:
         if reader.torn:
             damage.append(f"{path.name}: {reader.torn}")
     series = {key: _join(key, blocks) for key, blocks in pieces.items() if not key.startswith("system/")}
-    texts = {stream: b"".join(parts).decode("utf-8", "replace") for stream, parts in console.items()}
+    texts = {stream: b"".join(parts).decode("utf-8", "surrogateescape") for stream, parts in console.items()}
     document = fold.document(alive=alive, verdicts=[])
     # Under a supervisor its journal holds what it saw, and a script that logs by itself has one of its own.
     printed = series.keys() - logged if document.get("by") == "anew run" else set()

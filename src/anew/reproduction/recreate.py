@@ -16,6 +16,8 @@ from anew.capture.standing import stand_in
 from anew.errors import AnewError, NotFound
 from anew.store.objects import Objects
 
+_MOST_ASIDE = 60  # the tracer's table has a few more places
+
 
 @dataclass
 class Workspace:
@@ -28,6 +30,7 @@ class Workspace:
     python_path: list[str] = field(default_factory=list)
     redacted: list[str] = field(default_factory=list)
     stdin: Path | None = None  # what to read from; None for nothing
+    aside: dict[str, str] = field(default_factory=dict)  # absolute paths outside: where they are had in a trial
 
     def mapped(self, text: str) -> str:
         if str(self.root) == self.original:
@@ -59,10 +62,13 @@ def recreate(
     space = Workspace(root, root, original)
     root.mkdir(parents=True, exist_ok=True)
     _code(document, objects, space)
+    _aside(document, objects, space)
     _inputs(document, objects, space)
     _folders(document, space)
     if stand_ins:
         stand_in(document, objects, root)
+        if os.path.isdir(f"{original}/.anew"):
+            (root / ".anew").mkdir(exist_ok=True)  # the store itself is seen, too, by who lists the folder
     cwd = str(document.get("cwd") or original)
     if cwd == original or cwd.startswith(original + "/"):
         space.cwd = Path(space.mapped(cwd))
@@ -114,7 +120,7 @@ def _inputs(document: dict[str, Any], objects: Objects, space: Workspace) -> Non
     mentioned = None
     for item in document.get("inputs", []):
         path, digest = item["path"], item.get("digest", "")
-        if path == STDIN:
+        if path == STDIN or path in space.aside:
             continue
         original = Path(path) if os.path.isabs(path) else Path(space.original, path)
         if item.get("changed") or not digest:
@@ -131,6 +137,33 @@ def _inputs(document: dict[str, Any], objects: Objects, space: Workspace) -> Non
         if mentioned is None:
             mentioned = _text_of_code(document, objects)
         _outside_input(item, mentioned, objects, space)
+
+
+def _aside(document: dict[str, Any], objects: Objects, space: Workspace) -> None:
+    """Files outside of the project that the run wrote, or that are not what it read any more, get a place of their own.
+
+    So a trial starts from what the run found there, and changes nothing of the user's. The tracer leads it there.
+    """
+    inputs = {item["path"]: item for item in document.get("inputs", []) if item.get("outside")}
+    written = {item["path"] for item in document.get("outputs", []) if os.path.isabs(item["path"])}
+    changed = {
+        path
+        for path, item in inputs.items()
+        if item.get("stored") and not item.get("changed") and not _has_digest(objects, Path(path), item["digest"])
+    }
+    home = space.root.parent / f".{space.root.name}-aside"
+    for path in sorted(p for p in written | changed if os.path.isabs(p))[:_MOST_ASIDE]:
+        item = inputs.get(path)
+        if relative(path, space.original) != path or (item is not None and not item.get("stored")):
+            continue  # beside the project it has a place already; and what is not kept can't be put anywhere
+        target = home / f"{zlib.crc32(os.fsencode(path)):08x}" / os.path.basename(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if item is not None:
+                objects.restore_file(item["digest"], target)
+        except AnewError:
+            continue  # `_inputs` says what is missing
+        space.aside[path] = str(target)
 
 
 def put_stdin(document: dict[str, Any], objects: Objects, space: Workspace, target: Path) -> None:

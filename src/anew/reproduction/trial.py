@@ -114,8 +114,17 @@ def _launch(setting: Setting, space: Workspace) -> Launch:
         states=seeds.get("states"),
         timeout_s=setting.timeout_s,
         shown=setting.shown,
-        extra=setting.extra,
+        extra=setting.extra | _map(setting, space),
+        aside={there: path for path, there in space.aside.items()},
     )
+
+
+def _map(setting: Setting, space: Workspace) -> dict[str, str]:
+    """Has the tracer lead what names the project by its absolute path to the recreated one: see trace.c."""
+    if setting.in_place or str(space.root) == space.original:
+        return {}
+    pairs = {**space.aside, space.original: str(space.root)}
+    return {"ANEW_MAP_FROM": "\n".join(pairs), "ANEW_MAP_TO": "\n".join(pairs.values())}
 
 
 def _variables(setting: Setting, space: Workspace, present: Mapping[str, str]) -> dict[str, str]:

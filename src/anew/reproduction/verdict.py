@@ -210,39 +210,63 @@ class _Reproduction:
             verdict.note = "; ".join(filter(None, [verdict.note, found.note]))
 
     def _tolerated(self, trials: list[Record]) -> bool:
-        """Whether every metric that a tolerance names stays within it, in every trial. The rest is not judged."""
+        """Whether every metric is equal or within the tolerance declared for it, in every trial, and no output differs
+        in its words. Numbers in files and output that differ are not judged: they are what the tolerance is for.
+        """
         judged: list[str] = []
         for trial in trials:
             for item in compare(self.record, trial):
-                most = _tolerance_of(item["name"], self.options.tolerance) if item["kind"] == "metric" else None
-                if most is None:
+                if item["equal"]:
                     continue
-                judged.append(item["name"])
-                gap = 0.0 if item["equal"] else item.get("max_difference")
-                if gap is None or gap > most:
+                most = _tolerance_of(item["name"], self.options.tolerance) if item["kind"] == "metric" else None
+                gap = item.get("max_difference")
+                if item["kind"] == "metric" and (most is None or gap is None or gap > most):
                     return False
+                if item["kind"] != "metric" and _differs_in_words(item):
+                    return False
+                judged += [item["name"]] if item["kind"] == "metric" else []
         names = ", ".join(dict.fromkeys(judged))
-        self.verdict.note = f"within the declared tolerance: {names}; what else differs was not judged"
+        self.verdict.note = f"within the declared tolerance: {names}; numbers in outputs that differ were not judged"
         return True
 
     def _inside_band(self, trials: list[Record]) -> bool:
-        """Whether the record's last value of every metric lies where the trials' own spread would put one more run."""
+        """Whether the record's last value of every metric lies where the trials' own spread would put one more run, and
+        whatever else differs from the record differs among the trials, too.
+        """
         for name, (_, values) in self.record.series.items():
             others = [trial.series[name][1][-1] for trial in trials if name in trial.series]
-            if len(others) < len(trials):
-                return False
-            mean = sum(others) / len(others)
-            spread = math.sqrt(sum((x - mean) ** 2 for x in others) / (len(others) - 1))
-            half = _T95[min(len(others) - 1, len(_T95)) - 1] * spread * math.sqrt(1 + 1 / len(others))
-            if not abs(values[-1] - mean) <= half:
+            if len(others) < len(trials) or not _is_inside(values[-1], others):
                 return False
         if not self.record.series:
             return False
+        steady = [item for item in compare(trials[0], trials[1]) if item["equal"]]
+        for trial in trials[2:]:
+            alike = {(i["kind"], i["name"]) for i in compare(trials[0], trial) if i["equal"]}
+            steady = [item for item in steady if (item["kind"], item["name"]) in alike]
+        names = {(item["kind"], item["name"]) for item in steady}
+        if any(not item["equal"] and (item["kind"], item["name"]) in names for item in self.verdict.compared):
+            return False  # the trials agree on it, and the record has it otherwise: that is no noise
         self.verdict.note = (
-            f"every metric's last value lies inside the 95 % prediction band of {len(trials)} reproductions; "
-            "outputs that differ were not judged"
+            f"every metric's last value lies inside the 95 % prediction band of {len(trials)} reproductions; what else "
+            "differs, differs among these as well"
         )
         return True
+
+
+def _differs_in_words(item: dict[str, Any]) -> bool:
+    """Whether an output that could be read differs in more than numbers; that of a model's file can't be told."""
+    if item.get("max_difference") is not None or item["kind"] in ("figure", "exit_code"):
+        return bool(item["kind"] == "exit_code")
+    return bool(item["how"] != "bytes")
+
+
+def _is_inside(value: float, others: list[float]) -> bool:
+    """Inside the band, and no farther out than the others are apart: two of them alone give a band without end."""
+    mean = sum(others) / len(others)
+    spread = math.sqrt(sum((x - mean) ** 2 for x in others) / (len(others) - 1))
+    half = _T95[min(len(others) - 1, len(_T95)) - 1] * spread * math.sqrt(1 + 1 / len(others))
+    apart = max(others) - min(others)
+    return bool(abs(value - mean) <= half and min(others) - apart <= value <= max(others) + apart)
 
 
 # Two-sided 95 % points of Student's t for 1, 2, … degrees of freedom.

@@ -180,8 +180,9 @@ def _connected(args: tuple[Any, ...]) -> None:
 def _removed(args: tuple[Any, ...]) -> None:
     if not _preloaded:
         path = os.path.abspath(os.fsdecode(args[0]))
-        if not ignored(path) and os.path.exists(path):
+        if not ignored(path) and os.path.isfile(path):
             keep(path)
+            note("g", path)
 
 
 def _linked(args: tuple[Any, ...]) -> None:
