@@ -10,26 +10,34 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from anew.reproduction.compare import moments, names
+from anew.reproduction.compare import moments, names, timings
 from anew.reproduction.compare.places import PLACES, same_place
 from anew.reproduction.compare.result import Findings, Side, change, gap
 from anew.reproduction.compare.tokens import NUMBER, Token, label_of, parsed_number, plain_number, tokens
 
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
-_OWN_MEMORY = re.compile(r"(?i)(?<![a-z])(?:rss|peak|process|allocated|gpu|cuda)(?![a-z])")
-_OUTSIDE = re.compile(
-    r"(?i)/min|\d\s?[kmg]?\s?(?:req|word|call|run|point|quer|trial|ops?/)|(?-i:[kKMGTkmgt]?i?(?:b|bit)/)"
+_HEX_ID = re.compile(r"(?=\d*[a-f])[0-9a-f]{8,64}")
+_OTHER_UNIT = re.compile(  # behind a number; a word with a figure of its own is the next label
+    rf"\s?(?!(?:s|secs?|seconds?|ms|us|µs|ns|mins?|minutes?|秒)\b)[^\W\d_]+(?!\w*\s?[:=]|\w*\s+{NUMBER})|\s?[°%/]"
 )
-_UNITS = re.compile(
-    r"\s?(?:days?|d|weeks?|w|months?|years?|yrs?|y|decades?|km|kmh|kph|mph|m|knots?|kn|kt|cm|mm|mi|miles?|rpm|[kMG]?[Hh]z|"
-    r"bpm|degrees?|hours?|°|%)(?![A-Za-z_])|\s?[A-Za-z]+\s?/"
-)  # of what is no timing of a program's
-_NO_TIMING = "value"
-_OF_TIME = frozenset(["in", "took", "after", "within", "elapsed"])
 _UNITED = re.compile(rf"({NUMBER})(.*)", re.DOTALL)
+_POINTER = re.compile(r"0x(?:5[56]|7[ef])[0-9a-f]{10}", re.IGNORECASE)
 PID_MOST = 2**22
 _THREAD_BLOCKS = range(0x7E0000000000, 0x800000000000)  # where x86-64 maps stacks
 _LOOPBACK = re.compile(r"(?:127(?:\.\d{1,3}){3}|localhost|\[::1?\]|0\.0\.0\.0):$")
+_LEVELS = frozenset(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+BEFORE_MOST = 40  # tokens
+
+
+@dataclass(frozen=True)
+class Around:
+    """What surrounds a line: the field it is the value of, the columns above it, the names listed beside it."""
+
+    field: str = ""
+    timing: bool = False  # the field's name, among those beside it, is that of a program's timing
+    columns: Sequence[str] = ()
+    listed: Sequence[str] = ()
+    printed: bool = False  # by a program as it ran, rather than kept in a file of settings or results
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,9 @@ class Spot:
     index: int
     side: Side
     outer: str = ""
+    timing: bool = False
+    listed: Sequence[str] = ()
+    printed: bool = False
 
     @property
     def token(self) -> Token:
@@ -56,18 +67,31 @@ class Spot:
 
     @property
     def before(self) -> str:
-        return "".join(token.text for token in self.line[max(0, self.index - 4) : self.index])
+        return "".join(token.text for token in self.line[max(0, self.index - BEFORE_MOST) : self.index])
+
+    @property
+    def after(self) -> str:
+        return "".join(token.text for token in self.line[self.index + 1 : self.index + 6])
+
+    @property
+    def whole(self) -> str:
+        return "".join(token.text for token in self.line)
+
+    @property
+    def claimed(self) -> bool:
+        """Do the words before the token, or its field's name, speak of a choice or a result?"""
+        return names.is_claimed(self.outer) or names.is_claimed(timings.clause(self.before)[1])
 
 
-def compare_line(a: str, b: str, found: Findings, where: str = "", label: str = "", labels: Sequence[str] = ()) -> None:
-    """Compare two texts token by token. `label` names what they are; `labels` names each cell of a row."""
+def compare_line(a: str, b: str, found: Findings, where: str = "", around: Around = Around()) -> None:
+    """Compare two texts token by token."""
     if a == b:
         return
     left, right = tokens(a, found.side_a), tokens(b, found.side_b)
-    if _texts_differ(left, right) and len(left) != len(right):
+    if (_texts_differ(left, right) and len(left) != len(right)) or _are_swapped(left, right):
         found.differ(where, change(a, b))
         return
-    columns = _columns(left, labels)
+    columns = _columns(left, around.columns), _columns(right, around.columns)
     padded: list[int] = []
     rules: set[str] = set()
     touched: set[int] = set()
@@ -78,10 +102,13 @@ def compare_line(a: str, b: str, found: Findings, where: str = "", label: str = 
         if x.kind == y.kind == "space":
             padded.append(index)
             continue
-        outer = columns.get(index, label)
-        spots = Spot(left, index, found.side_a, outer), Spot(right, index, found.side_b, outer)
+        outer = (around.field, around.timing)
+        spots = (
+            Spot(left, index, found.side_a, *columns[0].get(index, outer), around.listed, around.printed),
+            Spot(right, index, found.side_b, *columns[1].get(index, outer), around.listed, around.printed),
+        )
         accepted = same_accident(*spots)
-        if accepted:
+        if accepted and ("ids" not in accepted or found.renames(x.text, y.text)):
             rules |= accepted
             touched.add(index)
             continue
@@ -99,39 +126,42 @@ def compare_line(a: str, b: str, found: Findings, where: str = "", label: str = 
         found.differ_numbers(where, change(a, b), absolute, relative)
 
 
-def compare_cell_text(a: str, b: str, name: str, found: Findings, where: str, timing: bool | None = None) -> None:
-    """Compare the texts of two cells or values; one that is a span alone is a timing only where its name says so."""
-    timing = names.is_timing(name) if timing is None else timing
-    kinds = [token.kind for token in tokens(a, found.side_a) if token.kind != "space"]
-    own = ((a, found.side_a), (b, found.side_b))
-    alone = a != b and len(kinds) == 1 and kinds[0] in ("span", "rate", "clock", "minutes", "size")
-    if alone and not timing and not (kinds == ["clock"] and all(moments.is_own_clock(*side) for side in own)):
-        found.differ(where, change(a, b))
-        return
-    compare_line(a, b, found, where, name)
+def compare_cell_text(a: str, b: str, name: str, found: Findings, where: str, timing: bool) -> None:
+    """Compare the texts of two cells or values called `name`; `timing` if that is a program's timing."""
+    compare_line(a, b, found, where, Around(name, timing))
+
+
+def _are_swapped(left: Sequence[Token], right: Sequence[Token]) -> bool:
+    """Are the same addresses in both lines, in another order? Then it is not where things lay that differs."""
+    told = [[token.text for token in line if token.kind == "address"] for line in (left, right)]
+    return told[0] != told[1] and sorted(told[0]) == sorted(told[1])
 
 
 def _texts_differ(left: Sequence[Token], right: Sequence[Token]) -> bool:
     return [token.text for token in left] != [token.text for token in right]
 
 
-def _columns(line: Sequence[Token], labels: Sequence[str]) -> dict[int, str]:
-    """The column's name for each token of a row whose cells are separated by spaces."""
+def _columns(line: Sequence[Token], labels: Sequence[str]) -> dict[int, tuple[str, bool]]:
+    """The column's name for each token of a row, and whether it is that of a timing."""
     if not labels:
         return {}
-    found: dict[int, str] = {}
-    cell = -1
-    after_space = True
-    for index, token in enumerate(line):
-        if token.kind == "space":
-            after_space = True
+    text = "".join(token.text for token in line)
+    found: dict[int, tuple[str, bool]] = {}
+    for (start, end), name in zip(cells(text, len(labels)), labels, strict=False):
+        told = name, timings.is_table_timing(name, labels)
+        found |= {index: told for index, token in enumerate(line) if start <= token.start < end}
+    return found
+
+
+def cells(text: str, count: int = 0) -> list[tuple[int, int]]:
+    """Where the cells of a row stand: between bars or tabs, two spaces, or one; such that they are `count`, if told."""
+    found: list[tuple[int, int]] = []
+    for pattern in (r"[^|]+", r"[^\t]+", r"\S+(?: \S+)*", r"\S+"):
+        if (pattern == r"[^|]+") != ("|" in text) or (pattern == r"[^\t]+" and "\t" not in text):
             continue
-        cell += after_space
-        after_space = False
-        if cell < len(labels):
-            name = labels[cell]
-            timing = names.is_timing(name)
-            found[index] = name if not timing or names.is_table_timing(name, labels) else _NO_TIMING
+        found = [match.span() for match in re.finditer(pattern, text) if match[0].strip()]
+        if len(found) == count or (not count and len(found) > 1):
+            break
     return found
 
 
@@ -162,8 +192,10 @@ def _apart(a: Spot, b: Spot) -> tuple[float, float] | None:
 def same_accident(a: Spot, b: Spot) -> set[str] | None:
     """The rules by which two differing tokens are the same accident; None when they are not."""
     kinds = {a.token.kind, b.token.kind}
+    if kinds == {"hex", "number"}:
+        return _same_hex(a, b)
     if len(kinds) > 1:
-        return _same_span(a, b) if kinds == {"clock", "minutes"} else None
+        return _same_span(a, b) if kinds <= {"clock", "minutes", "span", "rate", "number"} else None
     test = _TESTS.get(a.token.kind)
     return test(a, b) if test else None
 
@@ -172,30 +204,40 @@ def _both(test: bool, other: bool, rule: str) -> set[str] | None:
     return {rule} if test and other else None
 
 
-def _is_span(spot: Spot) -> bool:
-    label = spot.label
-    seconds = _span(spot)
-    if names.is_measured(label) or (spot.token.kind == "rate" and _OUTSIDE.search(spot.text)):
+def _is_timing(spot: Spot) -> bool:
+    """Is the token how long the program took, or how fast it was, by its field, its words or its line's form?"""
+    bound = _timing_bound(spot)
+    if bound is None:
         return False
-    if spot.token.kind == "span" and re.search(r"\d\s?d", spot.text):
-        return False
-    long = seconds is not None and bool(re.search(r"\d\s?[mh](?!s|ic|il)", spot.text)) and not _is_eta(label)
-    if seconds is not None and long and not moments.is_within(seconds, spot.side):
-        return False
-    parts = names.words(label)
-    if names.is_result(label) and not names.is_timing(label) and (not parts or parts[-1] not in _OF_TIME):
-        return False
-    if spot.token.kind == "span" and re.fullmatch(rf"{NUMBER}m", spot.text) and not names.is_timing(label):
-        return False  # minutes, metres, millions
-    if spot.token.kind == "minutes" and not (
-        spot.before.endswith(("[", "<", "[ ")) or names.is_timing(label) or _is_eta(label)
-    ):
-        return False
-    remaining = _is_eta(label) or spot.before.endswith("<")
-    return spot.token.kind == "rate" or remaining or moments.is_likely_span(_span(spot), spot.side)
+    seconds = _seconds(spot)
+    return bound == timings.UNBOUNDED or (seconds is not None and moments.is_likely_span(seconds, spot.side, bound))
 
 
-def _span(spot: Spot) -> float | None:
+def _timing_bound(spot: Spot) -> float | None:
+    """How many times as long as the run a timing at `spot` may be, `UNBOUNDED` for speeds; None when it is none."""
+    line = spot.whole
+    start = spot.token.start - spot.line[0].start
+    for begin, end, bound in timings.formed(line):
+        if begin <= start and start + len(spot.text) <= end:
+            return bound
+    if spot.token.kind == "number" and _OTHER_UNIT.match(spot.after):
+        return None
+    near, whole = timings.clause(spot.before)
+    if not near:
+        return None if not spot.timing else 0.0 if spot.token.kind == "rate" else timings.parallel(spot.outer)
+    if timings.is_said(near, whole):
+        count = spot.token.kind == "number" and spot.text.isdigit() and timings.is_sentence(whole)
+        return None if count else timings.parallel(near)
+    if timings.is_said_beside(near, line, spot.listed):
+        return timings.parallel(near)
+    return 1.0 if spot.printed and not spot.listed and timings.is_alone(near, line) else None
+
+
+def _seconds(spot: Spot) -> float | None:
+    if spot.token.kind == "number":
+        value = plain_number(spot.line, spot.index)
+        near = timings.clause(spot.before)[0] or spot.outer
+        return None if value is None or value < 0 else value * timings.unit_s(near)
     text = spot.text
     days = re.match(r"(\d+) days?, ", text)
     if days:
@@ -204,27 +246,28 @@ def _span(spot: Spot) -> float | None:
     return None if seconds is None else seconds + (int(days[1]) * 86400 if days else 0)
 
 
-def _is_eta(label: str) -> bool:
-    return bool(re.search(r"\b(?:ETA|[Ee]ta|[Rr]emaining)\W*$", label))
-
-
 def _same_span(a: Spot, b: Spot) -> set[str] | None:
-    return _both(_is_span(a), _is_span(b), "durations")
+    return _both(_is_timing(a), _is_timing(b), "durations")
 
 
 def _same_clock(a: Spot, b: Spot) -> set[str] | None:
-    if names.is_result(a.label):
-        return None
-    days = " day" in a.text or " day" in b.text
-    if not days and all(
-        re.match(r"\d\d:", spot.text) and moments.is_own_clock(spot.text, spot.side) for spot in (a, b)
-    ):
+    halves = [re.match(r"\s[AP]M\b", spot.after) for spot in (a, b)]
+    texts = [spot.text + (half[0] if half else "") for spot, half in zip((a, b), halves, strict=True)]
+    if not _is_ahead(a) and not _is_ahead(b) and moments.are_own_clocks(texts[0], texts[1], a.side, b.side):
         return {"dates"}
     return _same_span(a, b)
 
 
 def _same_date(a: Spot, b: Spot) -> set[str] | None:
-    return _both(moments.is_own_date(a.text, a.side), moments.is_own_date(b.text, b.side), "dates")
+    own = not _is_ahead(a) and not _is_ahead(b) and moments.are_own_dates(a.text, b.text, a.side, b.side)
+    return {"dates"} if own else None
+
+
+def _is_ahead(spot: Spot) -> bool:
+    """Is a moment said to be one of the data or to come? In a file's name nothing is said of it."""
+    if spot.index and spot.line[spot.index - 1].text[-1:] in "_/":
+        return False
+    return names.is_ahead(spot.outer) or names.is_ahead(timings.clause(spot.before)[1])
 
 
 def _same_path(a: Spot, b: Spot) -> set[str] | None:
@@ -260,9 +303,12 @@ def _same_pieces(text_a: str, text_b: str, a: Spot, b: Spot) -> set[str] | None:
 
 
 def _is_pointer(spot: Spot) -> bool:
+    """An address as Python's repr gives it, or one of this platform's between < and > or after 'at'."""
     before = "".join(token.text for token in spot.line[: spot.index])
-    inside = before.rfind("<") > before.rfind(">")
-    return 8 <= len(spot.text) - 2 <= 16 and (inside or before.endswith(" at "))
+    inside, at = before.rfind("<") > before.rfind(">"), before.endswith(" at ")
+    told = not names.is_digest(timings.clause(before)[1].removesuffix(" at")) and not spot.claimed
+    written = inside and at and spot.after.startswith((">", ",", " ", ")")) and 8 <= len(spot.text) - 2 <= 16
+    return told and (written or (bool(_POINTER.fullmatch(spot.text)) and (inside or at)))
 
 
 def _same_address(a: Spot, b: Spot) -> set[str] | None:
@@ -270,46 +316,36 @@ def _same_address(a: Spot, b: Spot) -> set[str] | None:
 
 
 def _same_uuid(a: Spot, b: Spot) -> set[str] | None:
-    if all(_UUID4.fullmatch(spot.text) for spot in (a, b)) and names.is_any_id(a.label) and names.is_any_id(b.label):
-        return {"ids"}
-    return _both(names.is_id(a.label), names.is_id(b.label), "ids")
+    told = not a.claimed and not b.claimed
+    return {"ids"} if told and names.is_unique(a.label) and names.is_unique(b.label) else None
 
 
 def _same_hex(a: Spot, b: Spot) -> set[str] | None:
-    return _both(names.is_id(a.label), names.is_id(b.label), "ids") if len(a.text) == len(b.text) else None
+    if len(a.text) != len(b.text) or not all(_HEX_ID.fullmatch(spot.text) for spot in (a, b)):
+        return None
+    return {"ids"} if all(names.is_id(spot.label) and not spot.claimed for spot in (a, b)) else None
 
 
 def _same_size(a: Spot, b: Spot) -> set[str] | None:
-    line = "".join(token.text for token in a.line)
-    own = bool(_OWN_MEMORY.search(line)) and "model" not in line.lower()
-    return _both(own and names.is_memory(a.label), own and names.is_memory(b.label), "memory sizes")
+    return _both(names.is_memory(a.label), names.is_memory(b.label), "memory sizes")
 
 
 def _same_number(a: Spot, b: Spot) -> set[str] | None:
     x, y = plain_number(a.line, a.index), plain_number(b.line, b.index)
-    if all(moments.is_own_epoch(spot.text, spot.side) for spot in (a, b)):
+    if all(moments.is_own_epoch(spot.text, spot.side) and not _is_ahead(spot) for spot in (a, b)):
         return {"dates"}
     if _is_port(a) and _is_port(b):
         return {"ports"}
     if _is_thread_ident(a) and _is_thread_ident(b):
         return {"addresses"}
     if x is None or y is None:
-        return None
+        return _same_hex(a, b)
     if x in a.side.pids and y in b.side.pids:
         return {"pids"}
-    rules = [number_rules(s.label, v, s.side, _is_spoken(s)) for s, v in ((a, x), (b, y))]
-    return {rules[0]} if rules[0] and rules[0] == rules[1] else None
-
-
-def _is_spoken(spot: Spot) -> bool:
-    """Is a bare number in text a timing, by the words before it and what follows?"""
-    after = "".join(token.text for token in spot.line[spot.index + 1 : spot.index + 5])
-    if _UNITS.match(after):
-        return False
-    if names.is_bare_time(spot.label) and any("{" in token.text for token in spot.line):
-        keys = [token.text for token in spot.line if token.kind == "word"]
-        return names.is_key_timing(spot.label, keys)
-    return names.is_spoken_timing(spot.label) or (spot.label == spot.outer and names.is_timing(spot.label))
+    if _is_timing(a) and _is_timing(b):
+        return {"durations"}
+    rules = [number_rules(s.label, v, s.side, False) for s, v in ((a, x), (b, y))]
+    return {rules[0]} if rules[0] and rules[0] == rules[1] else _same_hex(a, b)
 
 
 def _is_thread_ident(spot: Spot) -> bool:
@@ -317,16 +353,13 @@ def _is_thread_ident(spot: Spot) -> bool:
     block = int(spot.text) if spot.text.isdigit() else 0
     if block not in _THREAD_BLOCKS or block % 64:
         return False
-    return any(token.kind in ("clock", "date") or "thread" in token.text.lower() for token in spot.line)
+    return any(t.kind in ("clock", "date") or "thread" in t.text.lower() or t.text in _LEVELS for t in spot.line)
 
 
 def _is_port(spot: Spot) -> bool:
     """Is this the port of an address on the run's own machine, out of the range that is handed out?"""
-    return spot.text.isdigit() and 1024 <= int(spot.text) < 65536 and bool(_LOOPBACK.search(_all_before(spot)))
-
-
-def _all_before(spot: Spot) -> str:
-    return "".join(token.text for token in spot.line[max(0, spot.index - 16) : spot.index])
+    told = bool(_LOOPBACK.search(spot.before)) and not names.is_claimed(f"{spot.outer} {spot.before}")
+    return told and spot.text.isdigit() and 1024 <= int(spot.text) < 65536
 
 
 def number_rule(name: str, a: float, b: float, found: Findings, timing: bool) -> str:
@@ -335,7 +368,7 @@ def number_rule(name: str, a: float, b: float, found: Findings, timing: bool) ->
     if rules[0] and rules[0] == rules[1]:
         return rules[0]
     own = moments.is_own_epoch(repr(a), found.side_a) and moments.is_own_epoch(repr(b), found.side_b)
-    return "dates" if own else ""
+    return "dates" if own and not names.is_ahead(name) else ""
 
 
 def number_rules(name: str, value: float, side: Side, timing: bool) -> str:
@@ -343,21 +376,17 @@ def number_rules(name: str, value: float, side: Side, timing: bool) -> str:
     whole = isinstance(value, int) and value > 0
     if names.is_process(name) and whole and value <= PID_MOST and (not side.pids or value in side.pids):
         return "pids"
+    if names.is_parent(name) and whole and value <= PID_MOST:
+        return "pids"
     if names.is_thread(name) and whole and value > PID_MOST:
         return "pids"
     if names.is_resident(name) and value >= 0:
         return "memory sizes"
-    scale = {"ms": 1e-3, "us": 1e-6, "ns": 1e-9}.get((names.words(name) or ("",))[-1], 1.0)
-    if timing and value >= 0 and (_is_unbounded(name) or moments.is_likely_span(value * scale, side)):
-        return "durations"
-    if re.search(r"\bETA\W*$", name):
-        return "durations"
+    if timing and value >= 0:
+        bound = timings.parallel(name)
+        if bound == timings.UNBOUNDED or moments.is_likely_span(value * timings.unit_s(name), side, bound):
+            return "durations"
     return ""
-
-
-def _is_unbounded(name: str) -> bool:
-    """Speeds, and times in an unknown small unit, have no natural bound."""
-    return any(word in ("speed", "throughput", "fps", "ips", "per", "ms", "us", "ns") for word in names.words(name))
 
 
 def _same_run(a: Spot, b: Spot) -> set[str] | None:
@@ -377,7 +406,7 @@ def _same_host(a: Spot, b: Spot) -> set[str] | None:
 _TESTS = {
     "span": _same_span,
     "rate": _same_span,
-    "minutes": _same_span,
+    "minutes": _same_clock,
     "clock": _same_clock,
     "date": _same_date,
     "path": _same_path,

@@ -6,7 +6,7 @@ import importlib.util
 import io
 from typing import Any
 
-from anew.reproduction.compare import names
+from anew.reproduction.compare import timings
 from anew.reproduction.compare.arrays import Array, are_likely_spans, compare_arrays, describe
 from anew.reproduction.compare.bounded import INFLATED_MOST, Unreadable, need
 from anew.reproduction.compare.jsons import parsed
@@ -71,7 +71,7 @@ def _compare_frames(a: Any, b: Any, found: Findings) -> None:
         _compare_columns(
             a.column(index),
             b.column(index),
-            name if names.is_table_timing(name, header) else "",
+            name if timings.is_table_timing(name, header) else "",
             f"column {name}",
             found,
         )

@@ -10,11 +10,10 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from anew.reproduction.compare import names
+from anew.reproduction.compare import timings
 from anew.reproduction.compare.accidents import compare_cell_text, number_rule
 from anew.reproduction.compare.bounded import need
 from anew.reproduction.compare.result import Findings
-from anew.reproduction.compare.tables import timing_name
 from anew.reproduction.compare.values import Mapping, compare_values
 
 SIGNATURE = b"SQLite format 3\0"
@@ -85,13 +84,13 @@ def _compare_row(a: Mapping, b: Mapping, found: Findings) -> None:
         if repr(x) == repr(y):
             continue
         if all(isinstance(value, (int, float)) for value in (x, y)):
-            rule = number_rule(key, x, y, found, names.is_table_timing(key, header))
+            rule = number_rule(key, x, y, found, timings.is_table_timing(key, header))
             if rule and type(x) is type(y):
                 found.mask(rule)
             else:
                 found.differ_pair(key, x, y)
         elif isinstance(x, str) and isinstance(y, str) and "\n" not in x:
-            compare_cell_text(x, y, timing_name(key, header), found, key)
+            compare_cell_text(x, y, key, found, key, timings.is_table_timing(key, header))
         else:
             compare_values(x, y, found, where=key)
 

@@ -7,6 +7,7 @@ import zlib
 
 from anew.reproduction.compare.arrays import compare_bytes
 from anew.reproduction.compare.bounded import INFLATED_MOST, Unreadable, inflated, need
+from anew.reproduction.compare.names import is_claimed
 from anew.reproduction.compare.result import Findings, change
 from anew.reproduction.compare.text import compare_texts
 
@@ -124,7 +125,7 @@ def compare_postscript(a: bytes, b: bytes, found: Findings) -> None:
     if told[0] != told[1]:
         found.mask("dates")
         left, right = _EPS_DATE.sub(r"\1", left), _EPS_DATE.sub(r"\1", right)
-    compare_texts(left, right, found)
+    compare_texts(left, right, found, printed=False)
 
 
 def compare_html(a: bytes, b: bytes, found: Findings) -> None:
@@ -135,7 +136,7 @@ def compare_html(a: bytes, b: bytes, found: Findings) -> None:
 def _compare_marked(a: str, b: str, found: Findings) -> None:
     left, right = _renamed(a, b, found)
     if left != right:
-        compare_texts(left, right, found)
+        compare_texts(left, right, found, printed=False)
 
 
 def _renamed(a: str, b: str, found: Findings) -> tuple[str, str]:
@@ -161,6 +162,8 @@ def _renamed(a: str, b: str, found: Findings) -> tuple[str, str]:
 def _both_random(a: str, b: str) -> bool:
     """Ids that are the same but for hexadecimal parts that hold both digits and letters, or are long."""
     if _RANDOM.sub("*", a) != _RANDOM.sub("*", b):
+        return False
+    if is_claimed(_RANDOM.sub(" ", a)):
         return False
     return all(len(x) == len(y) and x != "*" for x, y in zip(_RANDOM.findall(a), _RANDOM.findall(b), strict=True))
 

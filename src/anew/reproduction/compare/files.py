@@ -199,7 +199,8 @@ def _notebooks(name: str, a: bytes, b: bytes, found: Findings) -> None:
 def _texts(name: str, a: bytes, b: bytes, found: Findings) -> None:
     from anew.reproduction.compare.text import compare_texts
 
-    compare_texts(a.decode(), b.decode(), found)
+    printed = PurePosixPath(name).suffix.lower() in ("", ".txt", ".log", ".out", ".err", ".md", ".rst")
+    compare_texts(a.decode(), b.decode(), found, printed)
 
 
 def _lines(delimiter: str) -> Callable[[str, bytes, bytes, Findings], None]:

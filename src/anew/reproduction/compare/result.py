@@ -58,6 +58,7 @@ class _Tally:
     detail: str = ""
     largest: float | None = None
     relative: float | None = None
+    renamed: dict[str, str] = field(default_factory=dict)
 
 
 class Findings:
@@ -84,6 +85,9 @@ class Findings:
         """Take over what a trial found."""
         theirs, ours = other._tally, self._tally
         ours.rules |= theirs.rules
+        for mine, other_name in theirs.renamed.items():
+            if not self.renames(mine, other_name):
+                self.differ("", f"{mine} is {ours.renamed.get(mine, 'no new id')}, and {other_name}")
         if not theirs.different:
             return
         if not ours.different:
@@ -111,6 +115,14 @@ class Findings:
         """A difference was set aside by `rule`."""
         assert rule in RULES, rule
         self._tally.rules.add(rule)
+
+    def renames(self, a: str, b: str) -> bool:
+        """Can `a` of the first side be what `b` is of the other? What each run draws anew is never on both sides."""
+        known = self._tally.renamed
+        if known.get(a, b) != b or (a not in known and b in known.values()) or a in known.values() or b in known:
+            return False
+        known[a] = b
+        return True
 
     def differ(self, where: str, detail: str) -> None:
         """A difference that is not one of two numbers."""

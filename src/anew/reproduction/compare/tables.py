@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from anew.reproduction.compare import names
+from anew.reproduction.compare import timings
 from anew.reproduction.compare.accidents import compare_cell_text, number_rule
 from anew.reproduction.compare.bounded import need
 from anew.reproduction.compare.result import Findings
@@ -51,16 +51,11 @@ def compare_cell(a: str, b: str, name: str, header: list[str], found: Findings, 
     """Compare two cells of the column `name`."""
     x, y = parsed_number(a.strip()), parsed_number(b.strip())
     if x is None or y is None:
-        compare_cell_text(a, b, timing_name(name, header), found, where)
+        compare_cell_text(a, b, name, found, where, timings.is_table_timing(name, header))
         return
     need("," not in a + b, "thousands")
-    rule = number_rule(name, x, y, found, names.is_table_timing(name, header))
+    rule = number_rule(name, x, y, found, timings.is_table_timing(name, header))
     if rule:
         found.mask(rule)
     else:
         found.differ_pair(where, x, y, f"{a} -> {b}")
-
-
-def timing_name(name: str, header: Sequence[str]) -> str:
-    """The column's name; empty where it sounds like a timing's but may be that of data."""
-    return name if names.is_table_timing(name, header) or not names.is_timing(name) else ""

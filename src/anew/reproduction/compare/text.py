@@ -7,19 +7,20 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
-from anew.reproduction.compare import names
-from anew.reproduction.compare.accidents import canonical, compare_line
+from anew.reproduction.compare import timings
+from anew.reproduction.compare.accidents import Around, canonical, cells, compare_line
 from anew.reproduction.compare.moments import is_likely_span
 from anew.reproduction.compare.progress import contradiction, without_codes, without_redraws
 from anew.reproduction.compare.result import Findings, Result, Side, change, shown
 
 HOW = "text by line"
+LISTED_MOST = 30  # lines around one that are looked at
 LINES_TO_ORDER_MOST = 20_000  # lines in which another order is looked for
 _WORKER = re.compile(r"\[CV\b[^\]]*\]|\[Parallel\(n_jobs=")  # what scikit-learn and joblib print from workers
 _TIMINGS = re.compile(r"(['\"])(\w+)\1\s*:\s*(?:array\(\s*)?\[([^\[\]a-df-z]{1,20000})\]")
 _LISTED = re.compile(
     r"[\s|{]*['\"]?([A-Za-z_][\w.-]*(?: [\w.-]*[A-Za-z_][\w.-]*)*)['\"]?(?:\s*[:=|]\s*|\s+)"
-    r"[-+]?[\d.]+(?:[eE][-+]?\d+)?(?:[\s|,]+[-+]?[\d.]+(?:[eE][-+]?\d+)?)*[\s|,}]*"
+    r"[-+]?[\d.]+(?:[eE][-+]?\d+)?(?:[\s|,]+[-+]?[\d.]+(?:[eE][-+]?\d+)?)*\s?(?:[a-zµμ]{1,7}|%)?[\s|,}]*"
 )
 _SET = re.compile(r"\{[^{}:]*\}")
 
@@ -33,7 +34,7 @@ def compare_text(a: str, b: str, side_a: Side, side_b: Side) -> Result:
     return found.result(HOW)
 
 
-def compare_texts(a: str, b: str, found: Findings) -> None:
+def compare_texts(a: str, b: str, found: Findings, printed: bool = True) -> None:
     """Compare two texts under all rules; the redrawings of progress bars are set aside only if need be."""
     if a == b:
         return
@@ -49,7 +50,7 @@ def compare_texts(a: str, b: str, found: Findings) -> None:
         a, b = bare[0][0], bare[1][0]
     drawn = _lines(a), _lines(b)
     whole = found.trial()
-    compare_lines(*drawn, whole)
+    compare_lines(*drawn, whole, printed=printed)
     if not whole.different:
         _adopt(found, whole, a, b)
         return
@@ -62,7 +63,7 @@ def compare_texts(a: str, b: str, found: Findings) -> None:
         found.differ(f"progress bar at {clash[0].count}", change(clash[0].post, clash[1].post))
         return
     found.mask("progress bars")
-    compare_lines(left, right, found)
+    compare_lines(left, right, found, printed=printed)
 
 
 def _without_timings(text: str, side: Side) -> tuple[str, list[str], list[str]]:
@@ -75,7 +76,7 @@ def _without_timings(text: str, side: Side) -> tuple[str, list[str], list[str]]:
 
     def put(match: re.Match[str]) -> str:
         name, values = match[2], re.split(r"[,\s]+", match[3].strip(" \n,"))
-        if not names.is_program_timing(name) or not all(_is_span(value, side) for value in values):
+        if not timings.is_timing(name) or not all(_is_span(value, side) for value in values):
             return match[0]
         places.append(f"{name} {len(values)}")
         bodies.append(" ".join(values))
@@ -104,7 +105,9 @@ def _lines(text: str) -> list[str]:
     return re.split(r"\r\n|\n|\r", text)
 
 
-def compare_lines(left: Sequence[str], right: Sequence[str], found: Findings, strict: bool = False) -> None:
+def compare_lines(
+    left: Sequence[str], right: Sequence[str], found: Findings, strict: bool = False, printed: bool = False
+) -> None:
     """Compare lines one by one; `strict` sets no accident aside."""
     trial = found.trial()
     columns = Columns(left)
@@ -114,11 +117,8 @@ def compare_lines(left: Sequence[str], right: Sequence[str], found: Findings, st
         if strict:
             _compare_strictly(x, y, trial, index)
         else:
-            labels = columns.at(index)
-            if _is_listed(left, index):
-                _compare_strictly(x, y, trial, index)
-            else:
-                compare_line(x, y, trial, f"line {index + 1}", labels=labels)
+            around = Around(columns=columns.at(index), listed=_listed(left, index), printed=printed)
+            compare_line(x, y, trial, f"line {index + 1}", around)
         if trial.settled:
             break
     shorter = min(len(left), len(right))
@@ -130,7 +130,7 @@ def compare_lines(left: Sequence[str], right: Sequence[str], found: Findings, st
         again = [_workers_sorted(lines, side) for lines, side in ((left, found.side_a), (right, found.side_b))]
         if again[0] != list(left) or again[1] != list(right):
             sorted_trial = found.trial()
-            compare_lines(again[0], again[1], sorted_trial)
+            compare_lines(again[0], again[1], sorted_trial, printed=printed)
             if not sorted_trial.different:
                 sorted_trial.mask("order of workers")
                 found.adopt(sorted_trial)
@@ -144,13 +144,17 @@ def compare_lines(left: Sequence[str], right: Sequence[str], found: Findings, st
     found.adopt(trial)
 
 
-def _is_listed(lines: Sequence[str], index: int) -> bool:
-    """Is the line one of a list of names with a number each, of which 'time' happens to be one?"""
-    own = _LISTED.fullmatch(lines[index])
-    if own is None or not names.is_bare_time(own[1]):
-        return False
-    beside = [_LISTED.fullmatch(lines[at]) for at in (index - 1, index + 1) if 0 <= at < len(lines)]
-    return any(other is not None and not names.is_timing(other[1]) for other in beside)
+def _listed(lines: Sequence[str], index: int) -> list[str]:
+    """The names in the lines around line `index`, when each is a name with a figure of its own; at least two."""
+    if not _LISTED.fullmatch(lines[index]):
+        return []
+    first = last = index
+    while first and index - first < LISTED_MOST and _LISTED.fullmatch(lines[first - 1]):
+        first -= 1
+    while last + 1 < len(lines) and last - index < LISTED_MOST and _LISTED.fullmatch(lines[last + 1]):
+        last += 1
+    found = (_LISTED.fullmatch(line) for line in lines[first : last + 1])
+    return [match[1] for match in found if match] if last > first else []
 
 
 def _compare_strictly(a: str, b: str, found: Findings, index: int) -> None:
@@ -199,9 +203,9 @@ class Columns:
     def __init__(self, lines: Sequence[str]) -> None:
         self._lines = lines
         self._next = 0
-        self._words: list[str] = []  # the last line that holds no number
+        self._head = ""  # the last line that holds no number
         self._names: tuple[str, ...] = ()
-        self._cells = 0  # in each row of the table so far; 0 outside of one
+        self._rows = 0  # of the table so far
 
     def at(self, index: int) -> tuple[str, ...]:
         """The column names of the table that line `index` is a row of; empty when it is no such row.
@@ -210,24 +214,34 @@ class Columns:
         """
         names: tuple[str, ...] = ()
         while self._next <= index:
-            names = self._pass(self._lines[self._next].split())
+            names = self._pass(self._lines[self._next])
             self._next += 1
         return names
 
-    def _pass(self, cells: list[str]) -> tuple[str, ...]:
-        if cells and all(set(cell) <= set("-=+|─━") for cell in cells):
+    def _pass(self, line: str) -> tuple[str, ...]:
+        words = line.split()
+        if words and all(set(word) <= set("-=+|─━:") for word in words):
             return ()
-        numbers = sum(map(_numeric, cells))
-        if not numbers:
-            self._words, self._cells = cells, 0
+        if not any(map(_numeric, re.split(r"[\s|]+", line))):
+            self._head, self._rows = line, 0
             return ()
-        if self._cells == 0:
-            missing = len(cells) - len(self._words)  # a table may have no name for its first column
-            self._names = ("",) * missing + tuple(self._words) if self._words and missing in (0, 1) else ()
-        elif self._cells != len(cells):
-            self._names = ()
-        self._cells = len(cells)
-        return self._names if numbers > 1 and len(cells) > 1 else ()
+        if self._rows == 0:
+            self._names = self._named(line)
+        self._rows += 1
+        return self._names if len(self._names) == len(cells(line, len(self._names))) else ()
+
+    def _named(self, row: str) -> tuple[str, ...]:
+        """The names in the head for the cells of the first row; a table may have none for its first column."""
+        for wanted in (len(cells(self._head)), len(self._head.split())):
+            spans = cells(self._head, wanted)
+            for missing in (0, 1):
+                if (
+                    len(spans) == wanted > 0
+                    and wanted + missing > 1
+                    and len(cells(row, wanted + missing)) == wanted + missing
+                ):
+                    return ("",) * missing + tuple(self._head[start:end].strip() for start, end in spans)
+        return ()
 
 
 def _numeric(cell: str) -> bool:

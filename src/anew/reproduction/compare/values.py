@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from anew.reproduction.compare import names
+from anew.reproduction.compare import names, timings
 from anew.reproduction.compare.accidents import compare_cell_text, number_rule
 from anew.reproduction.compare.arrays import Array, are_likely_spans, compare_arrays, compare_bytes, dtype_of
 from anew.reproduction.compare.bounded import need
@@ -191,6 +191,8 @@ def _pairs(
             name = shown(_key_text((left.get(key) or right[key])[0]))
             found.differ(child(task.where, name), "only in the first" if key in left else "only in the second")
             return []
+    if list(left) != list(right):
+        found.differ(task.where, "the same keys in another order")
     beside = [name for name, _ in left.values() if isinstance(name, str)]
     return [
         _Task(value, right[key][1], child(task.where, _key_text(name)), *_names(name, task, beside))
@@ -249,9 +251,9 @@ def _array_rule(task: _Task, found: Findings) -> str:
 
 
 def _is_timing(name: str, group: str, beside: Iterable[str]) -> bool:
-    if names.is_timing_group(group) and names.words(group)[-1] in ("timing", "timings") and not names.is_result(name):
+    if timings.is_group(group) and not names.is_claimed(name) and not timings.is_foreign(name):
         return True
-    return names.is_key_timing(name, beside)
+    return timings.is_key_timing(name, list(beside))
 
 
 def _scalars(task: _Task, found: Findings) -> None:
@@ -261,9 +263,9 @@ def _scalars(task: _Task, found: Findings) -> None:
     elif isinstance(a, str):
         if a != b:
             (
-                compare_texts(a, b, found.under(where))
+                compare_texts(a, b, found.under(where), printed=False)
                 if "\n" in a
-                else compare_cell_text(a, b, _spoken(task), found, where, task.timing)
+                else compare_cell_text(a, b, task.name, found, where, task.timing)
             )
     elif _same_scalar(a, b):
         return
@@ -276,10 +278,6 @@ def _scalars(task: _Task, found: Findings) -> None:
             found.differ_pair(where, a, b, text)
     else:
         found.differ(where, change(_kind(a), _kind(b)))
-
-
-def _spoken(task: _Task) -> str:
-    return task.name if task.timing or not names.is_timing(task.name) else ""
 
 
 def _same_scalar(a: Any, b: Any) -> bool:
