@@ -402,7 +402,8 @@ class Finaliser:
             "hash_randomized": bool(main.get("hash_randomized")),
         }
         if not reports:
-            self.notes["killed"] = True
+            # No Python among its programs, or one that was killed before it could say what it did.
+            self.notes["killed"] = self.notes.get("killed", False) or bool(list(self.spool.glob("tickets")))
             body["replayable"] = bool(self.notes.get("entropy"))
         self.emit("seeds", body)
         return body

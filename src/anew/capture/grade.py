@@ -129,7 +129,7 @@ def _note_gaps(notes: dict[str, Any]) -> list[dict[str, str]]:
         )
     if notes.get("native_unseen"):
         gaps.append(
-            _gap("B", "files opened by native code", "the file tracer is not built", "install a C compiler, then anew")
+            _gap("B", "files opened by native code", "the file tracer was not at work", "use anew run; see anew doctor")
         )
     if notes.get("stdin_unseen"):
         gaps.append(

@@ -26,11 +26,12 @@ from anew.capture.finalise import Finaliser
 from anew.capture.hardware import Sampler, family, hardware
 from anew.capture.redact import Redactor
 from anew.capture.scalars import scalars
+from anew.capture.sending import send
 from anew.capture.standing import standing
 from anew.errors import AnewError, StoreFull
 from anew.store import liveness
 from anew.store.journal import JournalWriter
-from anew.store.location import Store, new_run_id, system_random
+from anew.store.location import Store, named_store, new_run_id, server_address, system_random
 from anew.store.objects import Objects
 
 _DRAIN_S = 5.0
@@ -54,6 +55,7 @@ class Launch:
     timeout_s: float | None = None
     shown: bool = True  # whether the script's output is passed on
     extra: dict[str, str] = field(default_factory=dict)  # variables of the trial itself: not part of the record
+    aside: dict[str, str] = field(default_factory=dict)  # files that stand for others: their own paths
     reproduction_of: str | None = None
     stdin: Path | None = None  # a file to read from; by default ours
     piped: bool = False  # whether it is to come through a pipe
@@ -69,6 +71,7 @@ class Outcome:
     grade: dict[str, Any]
     timed_out: bool = False
     metrics: dict[str, float] = field(default_factory=dict)
+    unwritten: str = ""  # what is wrong with the record, where the disk did not take it
 
 
 def run(launch: Launch) -> Outcome:
@@ -97,6 +100,7 @@ class _Supervisor:
         self.metrics: dict[str, float] = {}
         self.timed_out = False
         self._attached = self._killed = False
+        self._unwritten = ""
         self._pipe, self._pipe_name = -1, ""  # the pipe that is the script's standard input; its device and inode
 
     def run(self) -> Outcome:
@@ -104,12 +108,14 @@ class _Supervisor:
         self._begin(started)
         try:
             child, pumps = self._start()
+            send(self.store, self.run_id)
         except OSError as error:
             self.journal.event("end", {"status": "failed", "exit_code": 127, "error": str(error), "time": time.time()})
             self.journal.seal()
             raise AnewError(f"cannot run {self.launch.command.words[0]}: {error.strerror}") from error
         sampler = Sampler(child.pid, self.journal.log_beside)
-        restore = _pass_on_signals(child)
+        passed_on: list[int] = []
+        restore = _pass_on_signals(child, passed_on, always=bool(self.launch.reproduction_of))
         try:
             finaliser = self._prepare()
             self._wait(child)
@@ -122,7 +128,10 @@ class _Supervisor:
         code = child.returncode if child.returncode >= 0 else 128 - child.returncode
         self._killed = child.returncode < 0
         result = self._finish(finaliser, code, ended)
-        return Outcome(self.run_id, self.name, code, ended - started, result, self.timed_out, self.metrics)
+        if passed_on and self.launch.reproduction_of:
+            raise KeyboardInterrupt  # a trial that the user broke off says nothing about the run
+        taken = ended - started
+        return Outcome(self.run_id, self.name, code, taken, result, self.timed_out, self.metrics, self._unwritten)
 
     def _begin(self, started: float) -> None:
         launch = self.launch
@@ -151,6 +160,8 @@ class _Supervisor:
         if launch.reproduction_of:
             self.journal.event("run", {"reproduction_of": launch.reproduction_of})
             self.journal.event("link", {"relation": "reproduction of", "run": launch.reproduction_of})
+        if launch.aside:
+            self.journal.event("run", {"aside": launch.aside})
         if launch.states:
             (self.folder / "spool" / "states.json").write_text(json.dumps(launch.states))
         if launch.tags:
@@ -229,6 +240,8 @@ class _Supervisor:
             "ANEW_STDIN": self._pipe_name,
             **self.launch.extra,
         }
+        if address := server_address():
+            environ["ANEW_SERVER"] = address
         if self._preload:
             environ["LD_PRELOAD"] = ":".join(filter(None, [str(bootstrap.TRACER), environ.get("LD_PRELOAD", "")]))
         return environ
@@ -282,6 +295,9 @@ class _Supervisor:
             what = f"{type(problem).__name__}: {problem}"
             print(f"anew: the record of run {self.run_id} is incomplete: {what}", file=sys.stderr)
             self.journal.event("problem", {"what": what})
+        if self.journal.behind:
+            self._unwritten = f"the record could not be written: no space in {self.store.root}"
+            result = {**result, "letter": "F"}
         self.journal.seal()
         return result
 
@@ -355,18 +371,22 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _pass_on_signals(child: subprocess.Popen[bytes]) -> Callable[[], None]:
-    """Ctrl-C reaches the script by the terminal; what is sent to us alone is passed on. Returns how to undo it."""
+def _pass_on_signals(child: subprocess.Popen[bytes], seen: list[int], *, always: bool) -> Callable[[], None]:
+    """Ctrl-C reaches the script by the terminal; what is sent to us alone, or `always`, is passed on, noted in `seen`.
+
+    Returns how to undo it.
+    """
     if threading.current_thread() is not threading.main_thread():
         return lambda: None
 
     def pass_on(number: int, frame: Any) -> None:
+        seen.append(number)
         child.send_signal(number)
 
     old: dict[int, Any] = {}
     for number in (signal.SIGTERM, signal.SIGHUP):
         old[number] = signal.signal(number, pass_on)
-    old[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN if _in_foreground() else pass_on)
+    old[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN if _in_foreground() and not always else pass_on)
 
     def restore() -> None:
         for number, handler in old.items():
@@ -405,7 +425,7 @@ def writable_store(store: Store) -> Store:
             raise StoreFull(f"{store.root} can't be written; set ANEW_STORE elsewhere")
         return made
     except StoreFull:
-        if os.environ.get("ANEW_STORE"):
+        if named_store():
             raise
         fallback = Store(Path(os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")) / "anew")
         made = fallback.create()

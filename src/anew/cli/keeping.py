@@ -7,13 +7,17 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anew._version import __version__
 from anew.cli import text
 from anew.errors import ERROR, OK
 from anew.store.location import Store, find_store
+
+if TYPE_CHECKING:
+    from anew.store.objects import Objects
 
 
 def verify(arguments: argparse.Namespace) -> int:
@@ -33,11 +37,12 @@ def verify(arguments: argparse.Namespace) -> int:
     entries, problem = Ledger(store.ledger).verify()
     if problem:
         problems.append({"kind": "ledger", "where": str(store.ledger), "message": problem})
-    if store.objects.is_dir():
-        with Objects(store.objects) as objects:
-            problems += [
-                {"kind": found.kind, "where": str(found.where), "message": found.message} for found in objects.verify()
-            ]
+    problems += _lost_runs(store)
+    with Objects(store.objects) as objects:
+        problems += [
+            {"kind": found.kind, "where": str(found.where), "message": found.message} for found in objects.verify()
+        ]
+        problems += _lost_objects(store, objects)
     body = {"store": str(store.root), "journals": journals, "frames": frames, "ledger_entries": entries}
     if arguments.json:
         text.say_json(body | {"problems": problems})
@@ -47,6 +52,43 @@ def verify(arguments: argparse.Namespace) -> int:
             print(f"  {text.paint('broken', 'red')} {item['kind']} {item['where']}: {item['message']}")
         print("everything holds" if not problems else f"{len(problems)} problems")
     return ERROR if problems else OK
+
+
+def _lost_runs(store: Store) -> Iterator[dict[str, str]]:
+    """Runs that the ledger has a verdict on, and that are gone without its word."""
+    from anew.errors import CorruptData
+    from anew.store.ledger import Ledger
+
+    judged: dict[str, bool] = {}
+    try:
+        for entry in Ledger(store.ledger).entries():
+            if entry["kind"] in ("verdict", "delete"):
+                judged[entry["subject"]] = entry["kind"] == "verdict"
+    except CorruptData:
+        pass  # told already
+    for run_id, expected in judged.items():
+        if expected and not any(store.run(run_id).glob("journal*")):
+            message = "the ledger has a verdict on it, and its journals are gone"
+            yield {"kind": "run", "where": str(store.run(run_id)), "message": message}
+
+
+def _lost_objects(store: Store, objects: Objects) -> Iterator[dict[str, str]]:
+    """Runs that refer to content which is not in the store any more."""
+    from anew.index import Index
+
+    index = Index(store.root)
+    index.refresh()
+    try:
+        for document in index.search("", limit=None):
+            kept = [item for kind in ("inputs", "outputs") for item in document[kind] if item.get("stored")]
+            digests = {item.get("stored_as") or item["digest"] for item in kept if item.get("digest")}
+            digests |= {(document.get("code") or {}).get("tree"), (document.get("environment") or {}).get("digest")}
+            missing = [digest for digest in sorted(filter(None, digests)) if not objects.has(digest)]
+            if missing:
+                message = f"{len(missing)} objects that it refers to are gone, the first of them {missing[0][:12]}…"
+                yield {"kind": "run", "where": str(store.run(document["id"])), "message": message}
+    finally:
+        index.close()
 
 
 def reindex(arguments: argparse.Namespace) -> int:

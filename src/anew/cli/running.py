@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from anew.capture.supervisor import Launch, Outcome, writable_store
 from anew.capture.supervisor import run as supervise
 from anew.cli import text
 from anew.errors import UsageError
-from anew.store.location import find_store, project_root
+from anew.store.location import Store, find_store, project_root
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         text.say_json(open_index(store).document(outcome.run_id))
     elif not arguments.quiet:
-        print(_summary(outcome), file=sys.stderr)
+        print(_summary(outcome, store), file=sys.stderr)
     return outcome.exit_code
 
 
@@ -47,7 +48,7 @@ def _tag(tag: str) -> tuple[str, str]:
     return name, value
 
 
-def _summary(outcome: Outcome) -> str:
+def _summary(outcome: Outcome, store: Store) -> str:
     how = "finished" if outcome.exit_code == 0 else f"ended with exit code {outcome.exit_code}"
     if outcome.timed_out:
         how = "was stopped, out of time,"
@@ -56,4 +57,7 @@ def _summary(outcome: Outcome) -> str:
     line = f"anew: {outcome.name} {how} in {text.duration(outcome.duration_s)} · grade {grade['letter']}"
     line += f" · {shown}" if shown else ""
     gaps = [f"      {gap['what']}: {gap['why']}; {gap['mend']}" for gap in grade["missing"][:3]]
-    return "\n".join([line, *gaps, f"      run it anew: anew reproduce {outcome.run_id}"])
+    # Where the usual store can't be written, the commands have to be told of the one it went to.
+    where = "" if store == find_store() else f"ANEW_STORE={shlex.quote(str(store.root))} "
+    lost = [f"      {outcome.unwritten}"] if outcome.unwritten else []
+    return "\n".join([line, *lost, *gaps, f"      run it anew: {where}anew reproduce {outcome.run_id}"])

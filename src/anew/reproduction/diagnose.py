@@ -153,13 +153,34 @@ class _Doctor:
                 self.found.tests.append({"held": held, "agree": None, "why": "not tested: it would take too long"})
                 continue
             trials = self._until_two_differ(held, [], changes(), "they must agree, if that is the cause")
-            if self.found.tests[-1]["agree"] and self._ran(trials):
+            if self.found.tests[-1]["agree"] and self._ran(trials) and self._confirmed(held, trials, changes()):
                 detail = f"with {held}, {len(trials)} trials agree"
                 self.found.causes = [cause(factor, _NAMES[held], "", "", detail)]
                 return
+        network = self.record.document.get("network") or []
+        if network:
+            detail = "what comes from there can't be held still"
+            self.found.causes = [cause("network", ", ".join(network), "", "", detail)]
+            return
         self.found.causes = [
             cause("nondeterminism", "not found out", "", "", "no two trials agree, whatever was held still")
         ]
+
+    def _confirmed(self, held: str, trials: list[Record], changes: dict[str, object]) -> bool:
+        """Whether trials with nothing held differ again now, and one more with it held is as those before.
+
+        Something outside that changes slowly (free memory, a price) would else pass for the cause: it stood still while
+        these trials were made.
+        """
+        if not self._time_for(3):
+            return True
+        free = self._until_two_differ("nothing", [], {}, "to be sure: it must differ again")
+        if self.found.tests[-1]["agree"] and equal(compare(free[0], trials[0])):
+            return False
+        again = self._trial(held, "to be sure: it must agree again", **changes)
+        agree = equal(compare(trials[0], again))
+        self.found.tests.append({"held": held, "agree": agree, "trials": 1})
+        return agree
 
     def _ran(self, trials: list[Record]) -> bool:
         """Whether they did what the record did, and not just fail alike for what was held still."""

@@ -69,7 +69,7 @@ def find_store(start: Path | None = None) -> Store:
         if (folder / ".anew").is_dir():
             return Store(folder / ".anew")
     home = git_top(start) or start
-    if os.access(home, os.W_OK):
+    if os.access(home, os.W_OK) and not is_shared(home):
         return Store(home / ".anew")
     data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
     return Store(Path(data) / "anew")
@@ -90,6 +90,20 @@ def server_address() -> str:
     return ""
 
 
+def is_shared(folder: Path) -> bool:
+    """Whether `folder` holds everybody's things, or all of a user's: it is nobody's project."""
+    home = os.path.expanduser("~")
+    return str(folder) in {
+        "/",
+        "/tmp",
+        "/var/tmp",
+        "/dev/shm",
+        "/home",
+        os.environ.get("TMPDIR", "/tmp").rstrip("/"),
+        home,
+    }
+
+
 def git_top(start: Path) -> Path | None:
     """The nearest folder upwards that holds `.git`."""
     for folder in (start, *start.parents):
@@ -106,7 +120,7 @@ def project_root(cwd: Path, script: Path | None = None) -> Path:
     root = git_top(cwd)
     if root is None:
         root = next((folder for folder in (cwd, *cwd.parents) if (folder / ".anew").is_dir()), cwd)
-    if script is not None and not script.is_relative_to(root):
+    if script is not None and (not script.is_relative_to(root) or is_shared(root)):
         root = git_top(script.parent) or script.parent
     return root
 
