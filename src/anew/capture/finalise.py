@@ -20,6 +20,7 @@ from anew.capture import environment as environments
 from anew.capture.code import TEXT_SUFFIXES, Snapshot, take
 from anew.capture.files import Sorter, Trace, Use, before_copy, is_new, present_place, read_trace
 from anew.capture.grade import grade
+from anew.capture.hardware import others
 from anew.capture.redact import Redactor, is_secret_file
 from anew.capture.standing import standing
 from anew.capture.variables import asked, asked_for
@@ -73,9 +74,10 @@ class Finaliser:
         self._empty_folders(trace.folders, sorter)
         environment = self._environment(reports)
         seeds = self._seeds(reports)
-        if trace.network:
-            self.notes["network"] = trace.network
-            self.emit("run", {"network": trace.network})
+        network = others(trace.network)
+        if network:
+            self.notes["network"] = network
+            self.emit("run", {"network": network})
         made = [sorter.name(path) for path in trace.folders if not sorter.ignored(path) and not sorter.temporary(path)]
         if made:
             self.emit("run", {"made_folders": made[:1000]})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +173,27 @@ class _Nvml:
             if not self._library.nvmlDeviceGetMemoryInfo(device, memory):
                 numbers[f"system/gpu{index}_memory_bytes"] = float(memory[2])
         return numbers
+
+
+def others(addresses: list[str]) -> list[str]:
+    """Of the addresses that a run connected to, those that were not its own: on this machine, whoever listens still."""
+    listening = set(_listening_ports())
+    found = []
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        own = host.startswith("127.") or host in ("::1", "localhost", "0.0.0.0", "")
+        if not own or (port.isdigit() and int(port) in listening):
+            found.append(address)
+    return found
+
+
+def _listening_ports() -> Iterator[int]:
+    for name in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(name).read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if fields[3] == "0A":  # LISTEN
+                yield int(fields[1].rpartition(":")[2], 16)

@@ -33,15 +33,24 @@ _SHAPES = [
         ("npm_", r"npm_[A-Za-z0-9]{36}"),
         ("pypi-", r"pypi-[A-Za-z0-9_-]{50,}"),
         ("eyJ", r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
+        ("hooks.slack.com/", r"hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/_-]{10,}"),
         ("-----BEGIN", r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"),
     ]
 ]
 # `API_KEY = "…"`, `"password": "…"`: a quoted value of letters and digits, under a name that says what it is.
 _ASSIGNED = re.compile(
-    r"""(?i:(?<=api_key)|(?<=apikey)|(?<=api-key)|(?<=secret)|(?<=secret_key)|(?<=access_key)|(?<=password)|(?<=passwd)|"""
+    r"""(?i:(?<=api_key)|(?<=apikey)|(?<=api-key)|(?<=secret)|(?<=secret_key)|(?<=access_key)|(?<=password)|(?<=passwd)|(?<=pwd)|"""
     r"""(?<=auth_token)|(?<=access_token))(["']?\s?[:=]\s?)(["'])(?=[^"']*\d)(?=[^"']*[A-Za-z])[^"'\s<>{}$]{8,}\2"""
 )
-_ASSIGNED_WORDS = ("key", "KEY", "Key", "assw", "ASSW", "ecret", "ECRET", "oken", "OKEN")
+# `?api_key=…`, `&sig=…` in an address; `PGPASSWORD=…` before a command; `passwd = …` alone on a line of settings.
+_UNQUOTED = re.compile(
+    r"(?i:(?<=[?&]api_key=)|(?<=[?&]apikey=)|(?<=[?&]key=)|(?<=[?&]token=)|(?<=[?&]access_token=)|(?<=[?&]sig=)|"
+    r"(?<=[?&]signature=)|(?<=[?&]password=)|(?<=[?&]secret=))(?=[^\s&'\"<>]*[\dA-Z])[^\s&'\"<>{}]{8,}"
+    r"|(?<=PASSWORD=)(?=[^\s'\"$<>]*\d)[^\s'\"$<>]{6,}"
+    r"|(?m:(?<=^passwd = )|(?<=^password = )|(?<=^passwd=)|(?<=^password=)|(?<=^pwd: )|(?<=^password: )|(?<=^passwd: ))"
+    r"(?=\S*\d)(?=\S*[A-Za-z])[^\s'\"()<>{}\[\]$]{8,}$"
+)
+_ASSIGNED_WORDS = ("key", "KEY", "Key", "assw", "ASSW", "pwd", "PWD", "ecret", "ECRET", "oken", "OKEN", "sig=")
 _TOKEN_VALUE = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w.+/=:-]{8,}|[\w.+/=:-]{20,}")
 _URL_LOGIN = re.compile(r"(?<=://)[^/\s:@'\"]*:[^/\s@'\"]+(?=@)|(?<=://)[^/\s:@'\"]{20,}(?=@)")
 _SECRET_FILE = re.compile(
@@ -80,8 +89,16 @@ class Redactor:
             if start in text:
                 text = shape.sub(_mask_whole_word, text)
         if any(word in text for word in _ASSIGNED_WORDS):
-            text = _ASSIGNED.sub(rf"\1\2{MASK}\2", text)
+            text = _ASSIGNED.sub(self._mask_assigned, text)
+            text = _UNQUOTED.sub(MASK, text)
         return text
+
+    def _mask_assigned(self, match: re.Match[str]) -> str:
+        """Mask the value, and whatever prints it later."""
+        quote, value = match[2], match[0][len(match[1]) + 1 : -1]
+        if value not in self._known:
+            self._known = sorted([*self._known, value], key=len, reverse=True)
+        return f"{match[1]}{quote}{MASK}{quote}"
 
     def data(self, data: bytes) -> bytes:
         """The same for bytes of any encoding that holds ASCII."""

@@ -59,7 +59,9 @@ def report() -> dict[str, Any]:
         "draws": {who: {"times": n, "bytes": size} for who, (n, size) in entropy.draws.items()},
         "seeded": entropy.seeded,
         "replayable": entropy.active(),
-        "hash_randomized": bool(sys.flags.hash_randomization),
+        # The flag is also set for a seed that is given, and then nothing is left to chance.
+        "hash_randomized": bool(sys.flags.hash_randomization)
+        and os.environ.get("PYTHONHASHSEED", "random") in ("random", ""),
         "threads": _threads(),
         "native": _native(),
     }

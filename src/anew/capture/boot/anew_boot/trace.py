@@ -169,12 +169,10 @@ def _database(args: tuple[Any, ...]) -> None:
 def _connected(args: tuple[Any, ...]) -> None:
     address = args[1]
     if isinstance(address, tuple) and len(address) >= 2:
-        host = str(address[0])
-        if not (host.startswith("127.") or host in ("::1", "localhost", "0.0.0.0", "")):
-            where = f"{host}:{address[1]}"
-            if where not in _seen:
-                _seen.add(where)
-                note("n", where)
+        where = f"{address[0]}:{address[1]}"
+        if where not in _seen:
+            _seen.add(where)
+            note("n", where)
 
 
 def _removed(args: tuple[Any, ...]) -> None:
