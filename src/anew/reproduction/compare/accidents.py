@@ -327,7 +327,8 @@ def _same_hex(a: Spot, b: Spot) -> set[str] | None:
 
 
 def _same_size(a: Spot, b: Spot) -> set[str] | None:
-    return _both(names.is_memory(a.label), names.is_memory(b.label), "memory sizes")
+    told = all(names.is_memory(spot.label) or names.words(spot.label) == ("rss",) for spot in (a, b))
+    return {"memory sizes"} if told else None
 
 
 def _same_number(a: Spot, b: Spot) -> set[str] | None:

@@ -196,7 +196,7 @@ def _compare_sets(a: Any, b: Any, alike: bool, found: Findings, where: str) -> N
     x, y = np.asarray(a), np.asarray(b)
     if not alike or x.dtype != y.dtype or x.shape != y.shape:
         found.differ(where, f"{x.dtype} {list(x.shape)} -> {y.dtype} {list(y.shape)}")
-    elif x.dtype.hasobject:
+    elif x.dtype.hasobject or x.dtype.kind in "US":
         compare_values(_tree(x.tolist()), _tree(y.tolist()), found, where=where)
     else:
         left = Array(describe(x.dtype), x.shape, "C", x.tobytes)

@@ -16,6 +16,9 @@ _KERAS = re.compile(
     r"(?P<name>.*?)\s*(?P<count>\d+/\d+)\s+(?:\[[=>.\s]*\]|[━\s]+)[\s-]*(?P<clock>(?:ETA: )?[\d:]+\w*)"
     r"(?P<rate>(?:\s+[\d.]+\w*/\w+)?)(?P<post>.*)"
 )
+_TASKS = re.compile(
+    r"\[Parallel\(n_jobs=[^)]*\)\]: (?:Done\s+\d+ tasks\s+\| elapsed: .*|Batch computation too .*)"
+)  # so far
 LINE_MOST = 1000  # characters of a drawing; longer lines are none
 
 
@@ -55,6 +58,9 @@ def without_redraws(lines: list[str]) -> tuple[list[str], list[Frame]]:
     dropped: list[Frame] = []
     last: Frame | None = None
     for line in lines:
+        if _TASKS.fullmatch(line):
+            dropped.append(Frame(line, "", ""))
+            continue
         drawn = frame(line)
         if drawn is not None and last is not None and drawn.bar == last.bar:
             dropped.append(last)

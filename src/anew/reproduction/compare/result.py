@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from anew.reproduction.compare.rules import RULES
 
 DETAIL_MOST = 200  # characters of one value shown
+_BYTE = re.compile("[\udc80-\udcff]")  # a byte that was no UTF-8, as Python keeps it in text
 
 
 @dataclass(frozen=True)
@@ -149,8 +151,8 @@ class Findings:
 
     def _first(self, where: str, detail: str) -> None:
         if not self._tally.different:
-            self._tally.where = join(self.prefix, where)
-            self._tally.detail = detail
+            self._tally.where = _printable(join(self.prefix, where))
+            self._tally.detail = _printable(detail)
         self._tally.different = True
 
     def _widen(self, largest: float, relative: float) -> None:
@@ -188,9 +190,17 @@ def gap(a: float, b: float) -> tuple[float, float]:
 
 def shown(value: object) -> str:
     """`value` as a difference shows it: on one line, and short."""
-    text = value if isinstance(value, str) else repr(value)
+    text = _printable(value if isinstance(value, str) else repr(value))
     text = " ".join(text.split()) if "\n" in text else text
     return text if len(text) <= DETAIL_MOST else text[: DETAIL_MOST - 1] + "…"
+
+
+def _printable(text: str) -> str:
+    """`text` with bytes that were no UTF-8 written out, so that it can be kept and printed anywhere."""
+    if text.isascii():
+        return text
+    text = _BYTE.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", text)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def change(a: object, b: object) -> str:

@@ -150,7 +150,8 @@ _PLAIN = word_set(
     "the this it all a an of and for to total whole entire script program process code function cell everything "
     "training fitting fit train evaluation eval validation cross prediction predictions inference predicting loading "
     "load preprocessing computation execution epoch epochs fold folds batch step iteration run model data dataset "
-    "search grid optimization test testing tests tuning clustering processing compilation import which has pid worker rank gpu"
+    "search grid optimization test testing tests tuning clustering processing compilation import which has pid worker "
+    "rank gpu"
 )
 _VERB = r"(?:done|finished|completed|complete|ready|passed|tests)"
 _MADE = r"(?:trained|fitted|fit|loaded|saved|built|compiled|evaluated|imported|downloaded|written|wrote|created|read)"
@@ -161,7 +162,7 @@ _DONE = re.compile(rf"(?P<subject>.*?)_?(?:{_VERB}(?P<object>.*?)|{_MADE}.*?)_(?
 
 def clause(before: str) -> tuple[str, str]:
     """What a figure after the text `before` is called: the words right before it, and the whole of their clause."""
-    text = _UNIT_TOLD.sub(r" \1", before).rstrip(_OPENING)
+    text = _UNIT_TOLD.sub(r" \1", before).rstrip(_OPENING).replace("/", " per ")
     at = 0
     for match in _SEPARATOR.finditer(text):
         at = match.end()
@@ -178,7 +179,9 @@ def is_said(near: str, whole: str) -> bool:
         return False
     if is_sentence(whole):
         return not is_foreign(whole)
-    return not is_foreign(near) and (is_timing(near) or is_timing(_tail(near)) or bool(_SPOKEN.fullmatch(label)))
+    return not is_foreign(near) and (
+        is_timing(near) or is_timing(whole) or is_timing(_tail(near)) or bool(_SPOKEN.fullmatch(label))
+    )
 
 
 def _tail(label: str) -> str:
