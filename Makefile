@@ -4,10 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 
-.PHONY: help setup demo test lint docs kills bench clean
+.PHONY: help setup demo test lint docs kills sync-rounds bench clean
 
 help:            ## this list
-	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 setup: $(BIN)/anew  ## make .venv with anew in it
 
@@ -41,6 +41,9 @@ docs: setup      ## write the generated parts of docs/
 
 kills: setup $(VENV)/.tested-with  ## the 1,000-kill trial in full
 	ANEW_KILLS=1000 $(BIN)/python -m pytest tests/store -k kill
+
+sync-rounds: setup $(VENV)/.tested-with  ## 200 rounds of killing client and server while runs go up
+	ANEW_SYNC_ROUNDS=200 $(BIN)/python -m pytest tests/test_sync.py -k killed
 
 bench: setup $(VENV)/.tested-with  ## ours beside the peers that are installed
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

@@ -16,6 +16,7 @@ from anew.capture.console import Tee
 from anew.capture.finalise import Finaliser
 from anew.capture.hardware import Sampler, hardware
 from anew.capture.redact import Redactor
+from anew.capture.sending import send
 from anew.capture.standing import standing
 from anew.capture.supervisor import _user
 from anew.errors import AnewError
@@ -62,6 +63,7 @@ def begin(run: Run, project: str | None, name: str | None) -> None:
     found = settings(sys.argv[1:])
     if found:
         run._emit("config", {"values": redactor.value("", found), "source": "argv"})
+    send(store, run_id)
     key = system_random(32).hex()
     journal = run._journal
     tee = Tee(lambda stream, data: journal.event("console", {"stream": stream, "data": redactor.data(data)}))

@@ -19,7 +19,7 @@ from anew.errors import AnewError, NotFound
 from anew.nesting import flatten
 from anew.store.journal import JournalWriter, stamp, warn
 from anew.store.liveness import start_tick
-from anew.store.location import Store, find_store, new_run_id, project_root
+from anew.store.location import Store, find_store, new_run_id, project_root, server_address
 
 if TYPE_CHECKING:
     from anew.capture.redact import Redactor
@@ -118,8 +118,9 @@ class Run:
 
     @property
     def url(self) -> str:
-        """Where the run is kept: a file address until a server shows it."""
-        return self.store.run(self.id).as_uri()
+        """Where the run is shown: its page on the server, or, where there is none, the address of its folder."""
+        server = server_address()
+        return f"{server}/runs/{self.id}" if server else self.store.run(self.id).as_uri()
 
     @property
     def objects(self) -> Objects:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from anew.errors import StoreError, StoreFull, UsageError
-from anew.store.location import Store, find_store, git_top, new_run_id, project_root, system_random
+from anew.errors import StoreError, StoreFull
+from anew.store.location import Store, find_store, git_top, new_run_id, project_root, server_address, system_random
 
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ANEW_STORE", "XDG_DATA_HOME"):
+    for name in ("ANEW_STORE", "ANEW_SERVER", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -39,9 +39,16 @@ def test_the_variable_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("ANEW_STORE", "~/s")
     assert find_store(tmp_path).root == tmp_path / "s"
-    monkeypatch.setenv("ANEW_STORE", "https://example.org")
-    with pytest.raises(UsageError, match=r"example\.org"):
-        find_store(tmp_path)
+
+
+def test_with_a_server_runs_are_kept_here_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANEW_STORE", "https://example.org/")
+    assert find_store(tmp_path).root == tmp_path / ".anew"
+    assert server_address() == "https://example.org"
+    monkeypatch.setenv("ANEW_STORE", str(tmp_path))
+    assert server_address() == ""
+    monkeypatch.setenv("ANEW_SERVER", "http://other:1")
+    assert server_address() == "http://other:1"
 
 
 def test_where_nothing_can_be_written_it_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from anew.api import open_index, resolve
+from anew.capture.sending import LEDGER, send
 from anew.cli import text
 from anew.cli.finding import two_runs
 from anew.errors import NOT_REPRODUCIBLE, OK, UsageError
@@ -38,6 +39,7 @@ def reproduce(arguments: argparse.Namespace) -> int:
     )
     text.progress(f"anew: running {run_id} again …")
     verdict = redo(store, run_id, options, lambda words: text.progress(f"anew: {words}"))
+    send(store, LEDGER)
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
     if arguments.json:

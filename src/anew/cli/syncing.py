@@ -7,6 +7,7 @@ import sys
 import time
 
 from anew.api import open_index, resolve
+from anew.capture.sending import Outbox
 from anew.cli import text
 from anew.errors import ERROR, OK, UsageError
 from anew.store.location import Store, find_store, server_address
@@ -21,10 +22,7 @@ def sync(arguments: argparse.Namespace) -> int:
     store = find_store()
     address = _address(arguments)
     if arguments.follow:
-        from anew.sync.follow import follow
-
-        wanted = _chosen(store, arguments) if arguments.all or arguments.runs else []
-        return follow(store, address, wanted, linger_s=arguments.linger)
+        return _follow(store, address, arguments)
     if not (arguments.all or arguments.runs):
         raise UsageError("name the runs to send, or --all")
     run_ids = _chosen(store, arguments)
@@ -32,10 +30,27 @@ def sync(arguments: argparse.Namespace) -> int:
         sending = Push(store, Server(address), bar.tally)
         try:
             living = push(sending, run_ids, bar.done)
+            outbox = Outbox(store, address)
+            for run_id in set(run_ids) - set(living):
+                outbox.done(run_id)
         finally:
             sending.close()
     body = {"server": address, "runs": run_ids, "running": living, **bar.tally.to_dict()}
     return _say(arguments, body, sending.problems, sending.server.sent_bytes, f"{len(run_ids)} runs are at {address}")
+
+
+def _follow(store: Store, address: str, arguments: argparse.Namespace) -> int:
+    from anew.sync.follow import follow, lower_priority
+
+    outbox = Outbox(store.create(), address)
+    for run_id in _chosen(store, arguments):
+        outbox.note(run_id)
+    lower_priority()
+    tally = Tally()
+    sent = follow(outbox, tally, linger_s=arguments.linger)
+    if arguments.json:
+        text.say_json({"server": address, "runs": sent, **tally.to_dict()})
+    return OK
 
 
 def pull(arguments: argparse.Namespace) -> int:
@@ -65,6 +80,8 @@ def _address(arguments: argparse.Namespace) -> str:
 
 
 def _chosen(store: Store, arguments: argparse.Namespace) -> list[str]:
+    if not (arguments.all or arguments.runs):
+        return []
     index = open_index(store)  # closes the records of crashed runs on the way
     if arguments.all:
         return all_runs(store)

@@ -145,7 +145,7 @@ class Push:
             if journal.problem and not alive:
                 self.problems.append(f"run {run_id}: {journal.problem}")
             self._send_journal(run_id, name, journal.path, journal.sendable, state["journals"])
-        self._send_verdicts(run_id, state)
+        self.send_verdicts(run_id, state)
         return alive
 
     def send_objects(self, digests: set[str]) -> None:
@@ -203,15 +203,19 @@ class Push:
                     self.tally.add(journal_bytes=len(piece))
                 return
             except WrongOffset as error:
+                if error.size < known["size"]:
+                    # What is believed to be there, objects too, may be gone with it.
+                    raise Conflict(f"{self.server.address} has lost a part of run {run_id}; try again") from None
                 known["size"] = error.size  # another client sends it, too, or an answer was lost
         raise Conflict(f"{name} of run {run_id} is being sent by others; try again")
 
-    def _send_verdicts(self, run_id: str, state: dict[str, Any]) -> None:
+    def send_verdicts(self, run_id: str, state: dict[str, Any]) -> None:
+        """Those the server lacks, once it has something of the run."""
         ours = self.verdicts.of(run_id)
         news = [entry for known, entry in ours.items() if known not in state["verdicts"]]
         if not news or not state["journals"]:
             return
-        digests = {digest for entry in news for digest in named_in(entry["body"])[0]}
+        digests = {digest for entry in news for digest in named_in(entry["body"]).digests}
         self.send_objects(whole(self.objects, digests - self._there, set(), self.problems))
         for start in range(0, len(news), 100):
             self.tally.add(verdicts=self.server.put_verdicts(run_id, news[start : start + 100]))

@@ -18,17 +18,21 @@ from anew.store.received import NONSENSE, is_writing, journals
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NEVER_KEPT = {"redacted", "edited"}  # digests of what held secrets, and SHA-256 of installed files
+_KEPT = {"digest", "stored_as", "tree", "stood", "diff"}  # what stands here is on the disk, or will be in a moment
 _PATIENCE_S = 30.0  # so long the bytes that name an object wait for it to be on the disk
 
 
 @dataclass
 class Named:
-    """Objects that one event names; `trees` are those among them that are folders. `before`: where the event begins,
-    or a little earlier."""
+    """Objects that one event names. `trees` are those among them that are folders, `awaited` those it says are kept.
+
+    `before`: where the event begins, or a little earlier.
+    """
 
     before: int
     digests: set[str]
     trees: set[str]
+    awaited: set[str]
     since: float = field(default_factory=time.monotonic)
 
 
@@ -98,7 +102,7 @@ class Scan:
             while journal.ahead:
                 one = journal.ahead[0]
                 waited = time.monotonic() - one.since > _PATIENCE_S
-                if patient and not waited and not one.digests <= there:
+                if patient and not waited and not one.awaited <= there:
                     break
                 journal.ahead.popleft()
 
@@ -120,35 +124,37 @@ class Scan:
     def _event(self, journal: Following, event: Event, before: int) -> None:
         if event.kind == "run" and isinstance(event.body.get("process"), dict):
             self.process = event.body["process"]
-        digests, trees = named_in(event.body)
-        if digests:
-            journal.ahead.append(Named(before, digests, trees))
+        found = named_in(event.body, before)
+        if found.digests:
+            journal.ahead.append(found)
 
 
-def named_in(body: dict[str, Any]) -> tuple[set[str], set[str]]:
-    """The digests of objects that stand anywhere in an event, or a verdict, and those among them that are trees.
+def named_in(body: dict[str, Any], before: int = 0) -> Named:
+    """What an event, or a verdict, names: any digest that stands anywhere in it, unless it says that was not stored.
 
-    Not those that it says were not stored. A digest of something else (a SHA-256, say) is no object of the store.
+    A digest of something else (a SHA-256, say) is no object of the store.
     """
-    digests: set[str] = set()
-    trees: set[str] = set()
+    found = Named(before, set(), set(), set())
     waiting: list[tuple[str, Any]] = [("", body)]
     while waiting:
         key, value = waiting.pop()
         if isinstance(value, str):
             if _DIGEST.fullmatch(value):
-                digests.add(value)
+                found.digests.add(value)
                 if key == "tree":
-                    trees.add(value)
+                    found.trees.add(value)
+                if key in _KEPT:
+                    found.awaited.add(value)
         elif isinstance(value, dict):
             absent = {"digest"} if value.get("stored") is False else set()
             items = [(str(k), v) for k, v in value.items() if k not in _NEVER_KEPT and k not in absent]
             waiting += items
             if value.get("kind") == "tree" and isinstance(value.get("digest"), str) and not absent:
-                trees.add(value["digest"])
+                found.trees.add(value["digest"])
         elif isinstance(value, list):
             waiting += [(key, item) for item in value]
-    return digests, trees & digests
+    found.trees &= found.digests
+    return found
 
 
 def whole(objects: Objects, digests: set[str], trees: set[str], problems: list[str]) -> set[str]:
@@ -168,7 +174,7 @@ def referred(folder: Path, objects: Objects, verdicts: Iterable[dict[str, Any]],
     scan.advance()
     digests, trees = scan.named()
     for entry in verdicts:
-        digests |= named_in(entry["body"])[0]
+        digests |= named_in(entry["body"]).digests
     return whole(objects, digests, trees, problems)
 
 
