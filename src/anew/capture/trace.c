@@ -125,6 +125,7 @@ static int ends(const char *path, const char *tail) {
 /* `path`, or what stands for it in a recreated project, written to `other` (PATH_MAX bytes). */
 static const char *mapped(const char *path, char *other) {
     if (!maps || !path || path[0] != '/' || below(path, store) || below(path, spool)) return path;
+    if (strstr(path, "/.git/")) return path; /* a recreated repository borrows the objects of the one there */
     for (int i = 0; i < maps; i++) {
         if (!below(path, map_from[i])) continue;
         int size = snprintf(other, PATH_MAX, "%s%s", map_to[i], path + strlen(map_from[i]));

@@ -175,7 +175,9 @@ def _place(item: dict[str, Any], record: Record, roots: tuple[str, str]) -> str:
     A script that names the project's folder outright writes there from a recreated one, too.
     """
     path = str(item["path"])
-    path = record.document.get("aside", {}).get(path, path)
+    aside = record.document.get("aside", {})
+    if path in aside:
+        return relative(str(aside[path]), roots[0])  # it stood for a file as the first run knew it
     root = next((root for root in roots if path.startswith(root + "/")), None)
     return path[len(root) + 1 :] if root else relative(path, record.side.root)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +67,7 @@ def recreate(
     _inputs(document, objects, space)
     _folders(document, space)
     if stand_ins:
+        _repository(document, space)
         stand_in(document, objects, root)
         if os.path.isdir(f"{original}/.anew"):
             (root / ".anew").mkdir(exist_ok=True)  # the store itself is seen, too, by who lists the folder
@@ -99,6 +101,42 @@ def _code(document: dict[str, Any], objects: Objects, space: Workspace) -> None:
             space.redacted.append(name)
     for path, about in sorted(code.get("outside", {}).items()):
         _outside_code(path, about, objects, space)
+
+
+def _repository(document: dict[str, Any], space: Workspace) -> None:
+    """A `.git` that answers as the project's did: scripts note their commit. It borrows the objects of the one there.
+
+    Where that is gone, or does not have the commit any more, there is none.
+    """
+    commit, branch = (str((document.get("code") or {}).get(key) or "") for key in ("commit", "branch"))
+    git = shutil.which("git")
+    if not (git and commit and os.path.exists(f"{space.original}/.git")):
+        return
+    asked = [
+        git,
+        "-C",
+        space.original,
+        "rev-parse",
+        "--path-format=absolute",
+        "--git-common-dir",
+        f"{commit}^{{commit}}",
+    ]
+    done = subprocess.run(asked, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        return
+    common, home = Path(done.stdout.splitlines()[0]), space.root / ".git"
+    (home / "objects" / "info").mkdir(parents=True)
+    (home / "refs" / "heads").mkdir(parents=True)
+    (home / "objects" / "info" / "alternates").write_text(f"{common}/objects\n")
+    for name in ("config", "packed-refs"):
+        if (common / name).is_file():
+            shutil.copyfile(common / name, home / name)
+    on_branch = branch not in ("", "HEAD") and ".." not in branch
+    (home / "HEAD").write_text(f"ref: refs/heads/{branch}\n" if on_branch else f"{commit}\n")
+    if on_branch:
+        (home / "refs" / "heads" / branch).parent.mkdir(parents=True, exist_ok=True)
+        (home / "refs" / "heads" / branch).write_text(f"{commit}\n")
+    subprocess.run([git, "-C", str(space.root), "read-tree", "HEAD"], capture_output=True, stdin=subprocess.DEVNULL)
 
 
 def _outside_code(path: str, about: dict[str, str], objects: Objects, space: Workspace) -> None:
@@ -154,9 +192,12 @@ def _aside(document: dict[str, Any], objects: Objects, space: Workspace) -> None
     home = space.root.parent / f".{space.root.name}-aside"
     for path in sorted(p for p in written | changed if os.path.isabs(p))[:_MOST_ASIDE]:
         item = inputs.get(path)
-        if relative(path, space.original) != path or (item is not None and not item.get("stored")):
-            continue  # beside the project it has a place already; and what is not kept can't be put anywhere
+        if item is not None and not item.get("stored"):
+            continue
         target = home / f"{zlib.crc32(os.fsencode(path)):08x}" / os.path.basename(path)
+        beside = relative(path, space.original)
+        if beside != path and "work" in space.root.parts:
+            target = Path(os.path.normpath(space.root / beside))  # where ../ leads to, too
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             if item is not None:
