@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from anew.reproduction.compare import moments, names, timings
+from anew.reproduction.compare import forms, moments, names, timings
 from anew.reproduction.compare.places import PLACES, same_place
 from anew.reproduction.compare.result import Findings, Side, change, gap
 from anew.reproduction.compare.tokens import NUMBER, Token, label_of, parsed_number, plain_number, tokens
@@ -34,10 +34,12 @@ class Around:
     """What surrounds a line: the field it is the value of, the columns above it, the names listed beside it."""
 
     field: str = ""
+    place: str = ""  # of the field: 'best.run_id'
     timing: bool = False  # the field's name, among those beside it, is that of a program's timing
     columns: Sequence[str] = ()
     listed: Sequence[str] = ()
     printed: bool = False  # by a program as it ran, rather than kept in a file of settings or results
+    logged: bool = False  # lines begin with the milliseconds since logging began
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,7 @@ class Spot:
     side: Side
     outer: str = ""
     timing: bool = False
-    listed: Sequence[str] = ()
-    printed: bool = False
+    around: Around = Around()
 
     @property
     def token(self) -> Token:
@@ -80,7 +81,8 @@ class Spot:
     @property
     def claimed(self) -> bool:
         """Do the words before the token, or its field's name, speak of a choice or a result?"""
-        return names.is_claimed(self.outer) or names.is_claimed(timings.clause(self.before)[1])
+        outer = names.is_claimed(self.outer) or names.is_chosen(self.around.place)
+        return outer or names.is_claimed(timings.clause(self.before)[1])
 
 
 def compare_line(a: str, b: str, found: Findings, where: str = "", around: Around = Around()) -> None:
@@ -104,8 +106,8 @@ def compare_line(a: str, b: str, found: Findings, where: str = "", around: Aroun
             continue
         outer = (around.field, around.timing)
         spots = (
-            Spot(left, index, found.side_a, *columns[0].get(index, outer), around.listed, around.printed),
-            Spot(right, index, found.side_b, *columns[1].get(index, outer), around.listed, around.printed),
+            Spot(left, index, found.side_a, *columns[0].get(index, outer), around),
+            Spot(right, index, found.side_b, *columns[1].get(index, outer), around),
         )
         accepted = same_accident(*spots)
         if accepted and ("ids" not in accepted or found.renames(x.text, y.text)):
@@ -128,7 +130,7 @@ def compare_line(a: str, b: str, found: Findings, where: str = "", around: Aroun
 
 def compare_cell_text(a: str, b: str, name: str, found: Findings, where: str, timing: bool) -> None:
     """Compare the texts of two cells or values called `name`; `timing` if that is a program's timing."""
-    compare_line(a, b, found, where, Around(name, timing))
+    compare_line(a, b, found, where, Around(name, where, timing))
 
 
 def _are_swapped(left: Sequence[Token], right: Sequence[Token]) -> bool:
@@ -217,9 +219,11 @@ def _timing_bound(spot: Spot) -> float | None:
     """How many times as long as the run a timing at `spot` may be, `UNBOUNDED` for speeds; None when it is none."""
     line = spot.whole
     start = spot.token.start - spot.line[0].start
-    for begin, end, bound in timings.formed(line):
+    for begin, end, bound in forms.formed(line):
         if begin <= start and start + len(spot.text) <= end:
             return bound
+    if spot.around.logged and forms.is_logged(line, start):
+        return 1000.0  # milliseconds
     if spot.token.kind == "number" and _OTHER_UNIT.match(spot.after):
         return None
     near, whole = timings.clause(spot.before)
@@ -228,9 +232,9 @@ def _timing_bound(spot: Spot) -> float | None:
     if timings.is_said(near, whole):
         count = spot.token.kind == "number" and spot.text.isdigit() and timings.is_sentence(whole)
         return None if count else timings.parallel(near)
-    if timings.is_said_beside(near, line, spot.listed):
+    if timings.is_said_beside(near, line, spot.around.listed):
         return timings.parallel(near)
-    return 1.0 if spot.printed and not spot.listed and timings.is_alone(near, line) else None
+    return 1.0 if spot.around.printed and not spot.around.listed and timings.is_alone(near, line) else None
 
 
 def _seconds(spot: Spot) -> float | None:
@@ -267,7 +271,8 @@ def _is_ahead(spot: Spot) -> bool:
     """Is a moment said to be one of the data or to come? In a file's name nothing is said of it."""
     if spot.index and spot.line[spot.index - 1].text[-1:] in "_/":
         return False
-    return names.is_ahead(spot.outer) or names.is_ahead(timings.clause(spot.before)[1])
+    outer = names.is_ahead(spot.outer) or names.is_placed_ahead(spot.around.place)
+    return outer or names.is_ahead(timings.clause(spot.before)[1])
 
 
 def _same_path(a: Spot, b: Spot) -> set[str] | None:

@@ -65,13 +65,25 @@ def is_result(name: str) -> bool:
 @lru_cache(maxsize=4096)
 def is_claimed(name: str) -> bool:
     """Does `name` speak of what was worked out or picked out: 'best', 'predicted', 'simulated', or of a result?"""
-    return is_result(name) or any(word in _CLAIMS for word in words(name))
+    return is_result(name) or is_chosen(name)
+
+
+@lru_cache(maxsize=4096)
+def is_chosen(name: str) -> bool:
+    """Does `name` speak of what was worked out or picked out?"""
+    return any(word in _CLAIMS for word in words(name))
 
 
 @lru_cache(maxsize=4096)
 def is_ahead(name: str) -> bool:
     """Does `name` speak of a moment in the data or to come, and not of the clock: 'peak', 'delivery', 'due'?"""
-    return is_result(name) or any(word in _AHEAD for word in words(name))
+    return is_result(name) or is_placed_ahead(name)
+
+
+@lru_cache(maxsize=4096)
+def is_placed_ahead(place: str) -> bool:
+    """Does a place in a file, such as 'forecast.hours[3]', speak of moments in the data or to come?"""
+    return any(word in _AHEAD for word in words(place))
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
-from anew.reproduction.compare import timings
+from anew.reproduction.compare import forms, timings
 from anew.reproduction.compare.accidents import Around, canonical, cells, compare_line
 from anew.reproduction.compare.moments import is_likely_span
 from anew.reproduction.compare.progress import contradiction, without_codes, without_redraws
@@ -111,13 +111,14 @@ def compare_lines(
     """Compare lines one by one; `strict` sets no accident aside."""
     trial = found.trial()
     columns = Columns(left)
+    logged = forms.are_logged(left, found.side_a) and forms.are_logged(right, found.side_b)
     for index, (x, y) in enumerate(zip(left, right, strict=False)):
         if x == y:
             continue
         if strict:
             _compare_strictly(x, y, trial, index)
         else:
-            around = Around(columns=columns.at(index), listed=_listed(left, index), printed=printed)
+            around = Around(columns=columns.at(index), listed=_listed(left, index), printed=printed, logged=logged)
             compare_line(x, y, trial, f"line {index + 1}", around)
         if trial.settled:
             break

@@ -7,7 +7,7 @@ own. What is not known to be a timing is a result.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from anew.reproduction.compare.moments import PARALLEL_MOST
@@ -25,7 +25,7 @@ _WORK = (
 )
 _UNIT = r"(?:_(?:s|secs?|seconds|msecs?|ms|us|ns|mins?|minutes|h|hours))?"
 _TAIL = rf"(?:_(?:taken|used|spent|cost|elapsed|total|mean|avg|std|is|was|of|in|about)){{0,2}}{_UNIT}"
-_THING = r"(?:it|its|iters?|iterations?|steps?|samples?|examples?|tokens?|toks?|batch|batches|epochs?|images?|imgs?)"
+THING = r"(?:it|its|iters?|iterations?|steps?|samples?|examples?|tokens?|toks?|batch|batches|epochs?|images?|imgs?)"
 _EACH = r"(?:it|iters?|iteration|step|batch|epoch|loop|fold|example|sample|token|image|img)"
 _OF = rf"_(?:for|of)_(?:(?:the|this|one|each|all|whole|entire)_)?{_WORK}(?:_(?:is|was))?"
 _STRONG = re.compile(
@@ -35,13 +35,13 @@ _STRONG = re.compile(
     rf"{_STATISTIC}(?:fit|refit|train|training|inference|epoch)_(?:seconds|secs?|duration{_UNIT})|"
     rf"(?:run|script|step|batch)_duration{_UNIT}|wall_clock{_UNIT}|(?:wall|cpu)times?|wallclock{_UNIT}|"
     rf"(?:time|run_?time|duration){_OF}|time_fps|(?:total|script|training)_runtime{_UNIT}|"
-    rf"(?:train|eval|test|predict)_(?:runtime|{_THING}_per_(?:s|sec|second))|"
+    rf"(?:train|eval|test|predict)_(?:runtime|{THING}_per_(?:s|sec|second))|"
     rf"time_to_(?:train|fit|load|predict|compute|build|run)|{_STATISTIC}(?:time|seconds|secs|sec|s|ms)_per_{_EACH}|"
     r"(?:程序|运行|训练|总)?(?:耗时|用时|耗時)"
 )
 _WEAK = re.compile(
     rf"(?:time|elapsed|duration|dur|run_?time){_UNIT}|seconds|secs|speed|throughput|fps|mfu|remaining_time|"
-    rf"(?:train(?:ing)?_)?(?:throughput|{_THING}_per_(?:s|sec|second))"
+    rf"(?:train(?:ing)?_)?(?:throughput|{THING}_per_(?:s|sec|second))"
 )
 _SPOKEN = re.compile(rf"elapsed{_UNIT}|(?:total_)?elapsed|run_?time{_UNIT}|time_in_(?:s|secs|seconds)")
 _ALONE = re.compile(rf"time{_UNIT}")
@@ -50,6 +50,7 @@ _COMPANY = word_set(
     "perplexity ppl bleu learning_rate grad_norm gnorm norm_grad state state_dict model_state_dict optimizer "
     "optimizer_state_dict total_timesteps timesteps n_updates tok_per_sec"
 )  # that only a program that learns gives
+_TRAINING = word_set("epoch epochs loss train_loss lr learning_rate total_timesteps time_elapsed")
 _COUNTS = frozenset(["epoch", "epochs", "step", "steps", "iter", "iteration", "batch", "round", "fold", "trial"])
 _INDEX = frozenset(["id", "ids", "index", "idx", "rowid", "uuid", "uid", "no", "nr"])
 _DOMAINS = word_set(
@@ -97,6 +98,8 @@ def is_key_timing(name: str, siblings: Iterable[str]) -> bool:
     if not may_be_timing(name):
         return False
     others = [other for other in siblings if other != name]
+    if is_speed(name):
+        return bool({_joined(other) for other in others} & _TRAINING)
     return any(_is_company(other) or is_timing(other) for other in others) and not any(map(is_foreign, others))
 
 
@@ -219,6 +222,13 @@ def is_of_progress(line: str) -> bool:
 
 
 @lru_cache(maxsize=512)
+def is_of_other(line: str) -> bool:
+    """Does a line tell of what a simulation or a choice came to, and not of training?"""
+    said = set(words(line))
+    return any(is_claimed(word) or is_foreign(word) for word in said) and not said & _COMPANY
+
+
+@lru_cache(maxsize=512)
 def is_alone(near: str, line: str) -> bool:
     """Is the line nothing but 'Time: 3.21 s', or 'Duration: 0:00:03.5'?"""
     label = _joined(near)
@@ -227,71 +237,3 @@ def is_alone(near: str, line: str) -> bool:
     spare = re.sub(rf"{NUMBER}|\b(?:s|sec|secs|seconds|ms|min|minutes)\b|[^\W\d_]+", "", line, count=0)
     named = set(words(re.sub(NUMBER, " ", line))) - set(words(near))
     return bool(_ALONE.fullmatch(label)) and named <= {"s", "sec", "secs", "seconds", "ms", "m"} and len(spare) < 24
-
-
-# ---- a figure in a line, by the line's form
-
-_SPAN = rf"{NUMBER}\s?(?:ns|us|usec|µs|μs|ms|msec|s|secs?|seconds?|m|mins?)\b"
-_BRACKETED = rf"[\[(]\s*{_SPAN}\s*[\])]"
-_CLOCK = r"(?:\d+ days?, )?(?:\d+:)?\d+:\d\d(?:\.\d+)?"
-_FORMS = [
-    re.compile(form)
-    for form in (
-        # tqdm: 10/10 [00:03<00:12, 3.1it/s
-        rf"\d[\d.,]*[kMG]?(?:/\d[\d.,]*[kMG]?|\s?\w+) \[(?P<t>{_CLOCK}(?:<(?:\?|{_CLOCK}))?"
-        rf"(?:,\s*(?:\?|{NUMBER})\s?(?:[kKMGT]?i?\w*/s|s/\w+))?)",
-        # keras: 938/938 [====] - 3s 2ms/step, and - ETA: 3s
-        rf"\d+/\d+\s.*?[ -](?P<t>(?:\d+:)*{_SPAN}[\s-]+{NUMBER}\s?[mun]?s/(?:step|epoch|sample|batch))",
-        rf"\d+/\d+\s+\[[=>.]*\][\s-]+ETA: (?P<t>{_CLOCK}|{_SPAN})",
-        rf"(?P<t>{NUMBER}\s?(?:s|secs?|seconds?|ms|us|µs|μs|msec)/(?:step|it|iter|iteration|epoch|batch|loop|fold))\b",
-        rf"(?P<t>{_SPAN}(?: ± {_SPAN})?) per (?:loop|iteration|epoch)\b",
-        rf"--- (?P<t>{NUMBER} seconds) ---",
-        r"(?P<t>(?:CPU times|Wall time|Wall clock): .*)",
-        r"(?P<t>(?:real|user|sys)\s+\d+m[\d.,]+s)",
-        rf"\[LightGBM\] .*overhead of .* was (?P<t>{_SPAN})",
-        rf"(?:[Ee]lapsed|total):\s+(?P<t>{_SPAN}\s+remaining:\s+{_SPAN})",
-        rf"(?:[Ee]poch|[Ff]old|[Ss]tep|[Ii]ter(?:ation)?|[Gg]eneration|[Bb]atch)\b.*[ :\t](?P<t>{_BRACKETED})\s*",
-        rf"(?:.*\b)?(?i:done|finished|completed|loaded|saved|trained|fitted) (?P<t>{_BRACKETED})\s*",
-        rf"Epoch:? .*\bTime\s+(?P<t>{NUMBER}s?\s*\(\s*{NUMBER}s?\))",
-        rf"Epoch:? .*\bTime\s+{NUMBER}s?\s*\(\s*{NUMBER}s?\)\s.*?\bData\s+(?P<t>{NUMBER}s?\s*\(\s*{NUMBER}s?\))",
-        r"(?P<t>\[?\s*\d{1,9}\]?) (?:\S+\s+)?(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\b.*",  # %(relativeCreated)d
-    )
-]
-_WHOLE_LINES = frozenset([6, 7, 10, 11, 14])
-_CREATED = 14
-_SPEED = re.compile(rf"{NUMBER}\s?[kKM]?\s?{_THING}/(?:s|secs?|seconds?)(?!\w)")
-_ETA = re.compile(rf"(?i)\b(?:eta|remaining|time left):?\s*(?P<t>{_CLOCK}|{_SPAN})")
-LINE_MOST = 4000  # characters of a line in which forms are looked for
-Place = tuple[int, int, float]
-
-
-@lru_cache(maxsize=256)
-def formed(line: str) -> tuple[Place, ...]:
-    """Where in `line` its form says that timings stand, and how many times as long as the run these may be.
-
-    `UNBOUNDED` for what is still to come, and for speeds.
-    """
-    return tuple(_formed(line)) if len(line) <= LINE_MOST and any(c.isdigit() for c in line) else ()
-
-
-def _formed(line: str) -> Iterator[Place]:
-    for number, form in enumerate(_FORMS):
-        found = [form.fullmatch(line)] if number in _WHOLE_LINES else form.finditer(line)
-        for match in found:
-            if match and not (number in _WHOLE_LINES and is_claimed_line(line)):
-                yield *match.span("t"), _bound(number, match[0])
-    if is_of_progress(line) and not is_claimed_line(line):
-        yield from ((*match.span("t"), UNBOUNDED) for match in _ETA.finditer(line))
-        yield from ((*match.span(), UNBOUNDED) for match in _SPEED.finditer(line))
-
-
-def _bound(form: int, text: str) -> float:
-    if form == _CREATED:
-        return 1000.0  # milliseconds
-    return UNBOUNDED if re.search("<|ETA|/s|remaining", text) else PARALLEL_MOST if text.startswith("CPU") else 1.0
-
-
-def is_claimed_line(line: str) -> bool:
-    """Does a line speak of what was chosen or foretold, and not of training?"""
-    said = set(words(line))
-    return any(map(is_claimed, said)) and not said & _COMPANY

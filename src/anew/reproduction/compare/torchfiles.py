@@ -131,10 +131,33 @@ def compare_torch_zips(a: bytes, b: bytes, found: Findings) -> None:
         x_bytes, y_bytes = left.read(member), right.read(member)
         if x_bytes != y_bytes and member == ".data/serialization_id":
             found.mask("archive ids")
+        elif x_bytes != y_bytes and member.endswith(".debug_pkl"):
+            told = [[_traced(tree) for tree in all_unpickled(part)] for part in (x_bytes, y_bytes)]
+            compare_values(told[0], told[1], found.under(member))
         else:
             compare_bytes(x_bytes, y_bytes, found, member)
     if left.members.keys() == right.members.keys():
         compare_zip_headers((left.file, left.members), (right.file, right.members), found)
+
+
+def _traced(tree: Any) -> Any:
+    """Where traced code comes from, without the lengths of the texts that say so: they are as long as its paths are."""
+    if not isinstance(tree, tuple) or len(tree) != 3 or tree[0] != "FORMAT_WITH_STRING_TABLE":
+        return tree
+    _, texts, places = tree
+    need(isinstance(texts, tuple) and all(isinstance(text, str) for text in texts), "a table of no texts")
+    bare = []
+    for place in places:
+        match place:
+            case (at, ((Node(args=([*parts],)) as listed, *source), 0, int(end)), tag):
+                need(
+                    all(isinstance(part, int) and 0 <= part < len(texts) for part in parts), "a text that is not there"
+                )
+                whole = end == sum(len(texts[part].encode()) for part in parts)
+                bare.append((at, listed, source, "whole" if whole else end, tag))
+            case _:
+                bare.append(place)
+    return texts, bare
 
 
 def is_old_torch(data: bytes) -> bool:

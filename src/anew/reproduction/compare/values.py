@@ -205,7 +205,8 @@ def _names(key: Any, task: _Task, beside: list[str]) -> tuple[str, str, bool]:
     """What a value under `key` is called, the name of the group it is in, and whether it is a timing."""
     if not isinstance(key, str) or key.isdigit():  # a row of the column called like the group
         return task.name, task.group, task.timing
-    return key, task.name, _is_timing(key, task.name, beside)
+    timing = _is_timing(key, task.name, beside) and not names.is_chosen(task.where)
+    return key, task.name, timing
 
 
 def _nodes(task: _Task, found: Findings, lower: Lower) -> list[_Task]:
