@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -81,7 +82,8 @@ def test_a_state_file_outside_is_put_back_and_left_alone(project: Project, tmp_p
 def test_what_programs_write_that_can_not_be_watched(project: Project) -> None:
     project.write(
         "t.py",
-        "import subprocess, time\nsubprocess.run(['sh', '-c', f'echo score {time.time_ns() % 99991} > o'], env={'LD_PRELOAD': ''})\n",
+        "import subprocess, time\nsaid = f'echo score {time.time_ns() % 99991} > o'\n"
+        "subprocess.run(['sh', '-c', said], env={'LD_PRELOAD': ''})\n",
     )
     project.run("t.py")
     shown = project.json("show", "last")
@@ -139,3 +141,28 @@ def test_a_broken_off_reproduction_is_no_verdict(project: Project) -> None:
     busy.send_signal(signal.SIGINT)
     assert busy.wait(30) == 130
     assert project.json("show", run)["verdicts"] == []
+
+
+def test_variables_that_are_gone_through_are_named_and_not_kept(project: Project) -> None:
+    project.write(
+        "t.py",
+        "import os\nprint('n:', sum(float(v) for k, v in os.environ.items() if k.startswith('MYAPP_')))\n",
+    )
+    first = project.run("t.py", MYAPP_RATE="0.125")
+    project.run("t.py", MYAPP_RATE="0.25")
+    (cause,) = project.json("why", first, "last")["causes"]
+    assert (cause["factor"], cause["what"]) == ("environment", "MYAPP_RATE")
+    shown = project.json("show", first)
+    assert shown["grade"]["letter"] == "C" and "0.125" not in json.dumps(shown["variables_marks"])
+    verdict = project.reproduce(first)
+    assert [(c["factor"], c["what"]) for c in verdict["causes"]] == [("environment", "MYAPP_RATE")]
+
+
+def test_a_secret_file_that_changed_is_named(project: Project) -> None:
+    project.write(".env", "RATE=0.5\n")
+    project.write("t.py", "print('rate:', open('.env').read().strip()[5:])\n")
+    run = project.run("t.py")
+    assert project.reproduce(run)["verdict"] == "identical"
+    project.write(".env", "RATE=0.7\n")
+    verdict = project.reproduce(run)
+    assert [(c["factor"], c["what"]) for c in verdict["causes"]] == [("config", ".env")]

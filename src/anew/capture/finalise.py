@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from anew.capture import environment as environments
+from anew.capture import marks
 from anew.capture.code import TEXT_SUFFIXES, Snapshot, take
 from anew.capture.files import Sorter, Trace, Use, before_copy, is_new, present_place, read_trace
 from anew.capture.grade import grade
 from anew.capture.hardware import others
 from anew.capture.redact import Redactor, is_secret_file
 from anew.capture.standing import standing
-from anew.capture.variables import asked, asked_for
+from anew.capture.variables import asked, asked_for, reads_all
 from anew.errors import AnewError
 from anew.nesting import flatten
 from anew.store.location import Store
@@ -175,9 +176,12 @@ class Finaliser:
             except AnewError:
                 continue
         found, unset = asked(asked_for(texts), self.environ, self.redactor)
+        kept = self.redactor.environment(self.environ) | found
         if found or unset:
-            kept = self.redactor.environment(self.environ) | found
             self.emit("run", {"variables": kept, "variables_unset": [name for name in unset if name not in kept]})
+        if reads_all(texts):
+            self.notes["all_variables"] = True
+            self.emit("run", {"variables_marks": marks.of_variables(self.store, self.environ, kept)})
 
     def _import_roots(self, modules: dict[str, str]) -> list[str]:
         """Entries of sys.path inside the project that an editable install (say) put there."""
@@ -269,7 +273,12 @@ class Finaliser:
         if not use.read:
             item["appended_to"] = True  # it must stand there again, but can't have moved a result
         if is_secret_file(os.path.basename(path)):
-            return item | {"secret": True, "digest": "", "size": use.size, "stored": False}
+            said = {"secret": True, "digest": "", "size": use.size, "stored": False}
+            try:
+                said["mark"] = marks.mark(self.store, Path(present).read_bytes())
+            except OSError:
+                pass
+            return item | said
         copy = before_copy(self.spool, path)
         source = present if copy is None else str(copy)
         try:

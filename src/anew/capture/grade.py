@@ -122,6 +122,9 @@ def _note_gaps(notes: dict[str, Any]) -> list[dict[str, str]]:
                 "C", f"what came from {where}", "the network can answer differently", "save it to a file, and read that"
             )
         )
+    if notes.get("all_variables"):
+        why = "the script goes through all of them, and those are kept that bear on results or are asked for by name"
+        gaps.append(_gap("C", "environment variables", why, 'ask for each by its name: os.environ["NAME"]'))
     if notes.get("unwatched_programs"):
         names = ", ".join(notes["unwatched_programs"][:3])
         gaps.append(

@@ -12,11 +12,26 @@ _ASKED = re.compile(
     r"(?:environ(?:\.get|\.setdefault|\.pop)?\s*[\[(]|getenv\s*\()\s*['\"]([A-Za-z_]\w*)['\"]|\$\{?([A-Za-z_]\w*)"
 )
 # Where things are on this machine, and what every session sets anew.
-_PLACES = {
+PLACES = {
     "HOME", "PATH", "PWD", "OLDPWD", "USER", "LOGNAME", "SHELL", "TMPDIR", "TEMP", "TMP", "HOSTNAME", "TERM", "SHLVL",
     "DISPLAY", "EDITOR", "PS1", "IFS", "RANDOM", "SECONDS", "LINENO", "PPID", "UID", "EUID", "BASH_SOURCE", "COLUMNS",
     "PYTHONPATH", "LD_PRELOAD", "PYTHONHASHSEED",
 }  # fmt: skip
+
+
+# The whole environment: its items, a copy of it, a loop over it.
+_WHOLE = re.compile(
+    r"os\.environ\.(?:items|keys|values|copy)\b|(?:dict|list|sorted|len|vars|json\.dumps)\(os\.environ|\bin\s+os\.environ\s*[:\])]"
+)
+
+
+def reads_all(sources: Iterable[str]) -> bool:
+    """Whether the sources go through all variables.
+
+    >>> reads_all(["for name in os.environ: print(name)"]), reads_all(["os.environ['A']"])
+    (True, False)
+    """
+    return any(_WHOLE.search(text) for text in sources)
 
 
 def asked_for(sources: Iterable[str]) -> set[str]:
@@ -26,7 +41,7 @@ def asked_for(sources: Iterable[str]) -> set[str]:
     ['FAST', 'SIZE']
     """
     found = {name for text in sources for match in _ASKED.findall(text) for name in match if name}
-    return {name for name in found - _PLACES if not name.startswith("ANEW_")}
+    return {name for name in found - PLACES if not name.startswith("ANEW_")}
 
 
 def asked(names: set[str], environ: Mapping[str, str], redactor: Redactor) -> tuple[dict[str, str], list[str]]:

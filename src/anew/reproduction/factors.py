@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from anew.capture import bootstrap
+from anew.capture.marks import differ
 from anew.errors import AnewError
 from anew.reproduction.record import Record
 from anew.store.objects import Objects
@@ -137,6 +138,8 @@ def _data(a: Record, b: Record) -> Iterator[Cause]:
     for path in sorted(old.keys() | new.keys()):
         before, after = old.get(path, {}), new.get(path, {})
         if before.get("digest") == after.get("digest"):
+            if differ(before.get("mark", ""), after.get("mark", "")):
+                yield cause("config", path, "", "", "it holds secrets, so what changed is not kept")
             continue
         if _not_reached(path, before.get("digest"), after.get("digest"), a, b):
             continue
@@ -211,6 +214,12 @@ def _environment(a: Record, b: Record) -> Iterator[Cause]:
     for path in sorted(edits[0].keys() | edits[1].keys()):
         if edits[0].get(path) != edits[1].get(path):
             yield cause("environment", f"edited: {path}", edits[0].get(path), edits[1].get(path))
+    marks = a.document.get("variables_marks", {}), b.document.get("variables_marks", {})
+    for name in sorted(marks[0].keys() | marks[1].keys()):
+        there = [name in side for side in marks]
+        if all(marks) and (there[0] != there[1] or differ(marks[0].get(name, ""), marks[1].get(name, ""))):
+            states = ["set" if held else "not set" for held in there]
+            yield cause("environment", name, *(states if there[0] != there[1] else ("a value", "another value")))
     variables = a.document.get("variables", {}), b.document.get("variables", {})
     for name in sorted(variables[0].keys() | variables[1].keys()):
         before, after = variables[0].get(name), variables[1].get(name)
