@@ -97,6 +97,7 @@ def build() -> argparse.ArgumentParser:
     _keeping(verbs)
     _syncing(verbs)
     _serving(verbs)
+    _importing(verbs)
     return parser
 
 
@@ -221,3 +222,17 @@ def _serving(verbs: Any) -> None:
     parser.add_argument("name", nargs="?", help="whose, or what for")
     parser.add_argument("--scope", choices=["read", "write", "admin"], default="write", help="what it may do")
     parser.add_argument("--days", type=seconds, metavar="DAYS", help="how long it holds; by default for ever")
+
+
+def _importing(verbs: Any) -> None:
+    parser = _verb(
+        verbs, "import", "importing", "take over what another tool kept; what came before is not taken again"
+    )
+    parser.set_defaults(act=_lazily("importing", "import_"))  # `import` can't be the name of a function
+    parser.add_argument("tool", choices=["mlflow"], help="whose")
+    parser.add_argument("source", help="sqlite:///x.db or a path to one, an mlruns folder, or http://… of a server")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would come")
+    parser.add_argument(
+        "--artifacts", action="append", default=[], metavar="FOLDER",
+        help="where files are that the source has outside its own folder (the server's --artifacts-destination)",
+    )  # fmt: skip

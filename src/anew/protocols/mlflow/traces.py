@@ -12,6 +12,7 @@ from typing import Any
 
 from anew.errors import NotFound, RunNotFound
 from anew.hub import Hub
+from anew.projects import Project
 from anew.protocols.mlflow import fields, otlp, spans, trace_search
 from anew.protocols.mlflow.artifacts import clean, send
 from anew.protocols.mlflow.assessments import ROUTES as ASSESSMENTS
@@ -47,8 +48,7 @@ _DELETABLE = {"mlflow.trace.archivalFailure"}
 
 def start(call: Call) -> Json:
     """POST traces: what the client knows of a trace at its end. Spans come by another way, before or after."""
-    trace = _object(call.body, "trace")
-    info = _object(trace, "trace_info")
+    info = _object(_object(call.body, "trace"), "trace_info")
     location = info.get("trace_location")
     place = location.get("mlflow_experiment") if isinstance(location, dict) else None
     project = find(call.hub, str((place or {}).get("experiment_id") or "") if isinstance(place, dict) else "")
@@ -57,7 +57,14 @@ def start(call: Call) -> Json:
     if not trace_id:
         raise fields.missing_value("trace.trace_info.trace_id")
     fields.check_run_id(str(trace_id))
-    trace_id = str(trace_id)
+    with spans.lock_of(str(trace_id)):
+        take_info(call.hub, project, info)
+        return {"trace": {"trace_info": shown(call.hub, get_document(call.hub, str(trace_id)))}}
+
+
+def take_info(hub: Hub, project: Project, info: Json) -> None:
+    """Keep what is known of a trace as a whole. The caller holds the trace's lock. Raises MlflowError."""
+    trace_id = str(info["trace_id"])
     tags, metadata = _texts(info, "tags"), _texts(info, "trace_metadata")
     state = info.get("state") or STATES[0]
     state = STATES[state] if isinstance(state, int) and 0 <= state < len(STATES) else state
@@ -75,10 +82,8 @@ def start(call: Call) -> Json:
     for item in sent if isinstance(sent, list) else ():
         assessment = check_assessment(item, trace_id)
         body[key_of(assessment["assessment_id"])] = assessment
-    with spans.lock_of(trace_id):
-        write(call.hub, trace_id, project, started, body, tags, metadata | {FINALISED: "true"})
-        end_of(call.hub, trace_id, state, started, lasted)
-        return {"trace": {"trace_info": shown(call.hub, get_document(call.hub, trace_id))}}
+    write(hub, trace_id, project, started, body, tags, metadata | {FINALISED: "true"})
+    end_of(hub, trace_id, state, started, lasted)
 
 
 def _object(body: Json, name: str) -> Json:

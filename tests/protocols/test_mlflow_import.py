@@ -1,0 +1,446 @@
+"""`anew import mlflow`: a database, a server, and an mlruns folder, each compared with what it held."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anew.errors import CorruptData
+from anew.protocols.mlflow import takeover_yaml
+from protocols.test_mlflow_traces import serve
+
+FILL = """
+import math, sys
+import mlflow
+import pandas as pd
+
+mlflow.set_tracking_uri(sys.argv[1])
+client = mlflow.MlflowClient()
+mlflow.set_experiment("exp one")
+mlflow.set_experiment_tag("team", "a b")
+with mlflow.start_run(run_name="first", description="a note: with\\nlines") as run:
+    mlflow.log_params({"lr": 0.1, "long": "x " * 100, "nested/name": "010", "flag": "yes"})
+    for step in range(3):
+        mlflow.log_metrics({"loss": 1 / (step + 1), "val/acc": step * 0.1}, step=step)
+    mlflow.log_metric("odd", math.nan)
+    mlflow.set_tag("t", "v 'q' \\"d\\" # c")
+    mlflow.log_text("hello", "dir/a.txt")
+    mlflow.log_text("b", "b.txt")
+    frame = pd.DataFrame({"a": [1, 2]})
+    mlflow.log_input(mlflow.data.from_pandas(frame, name="ds", source="here.csv"), context="training")
+    model = mlflow.pyfunc.log_model(
+        name="mymodel", python_model=lambda x: x, pip_requirements=[], params={"p": 1}, registered_model_name="reg"
+    )
+client.set_registered_model_alias("reg", "champ", 1)
+client.update_registered_model("reg", "desc: " + "word " * 40)
+client.set_registered_model_tag("reg", "k", "v")
+client.set_model_version_tag("reg", "1", "vk", "vv")
+client.transition_model_version_stage("reg", "1", "Staging")
+source = {"model_id": model.model_id}
+client.create_model_version("reg", model.model_uri, **source)
+client.delete_model_version("reg", "2")
+client.create_model_version("reg", model.model_uri, **source)
+with mlflow.start_run(run_id=run.info.run_id):
+    mlflow.log_metric("mm", 0.5, model_id=model.model_id)
+with mlflow.start_run(run_name="second") as second:
+    mlflow.log_metric("x", 1)
+client.delete_run(second.info.run_id)
+client.delete_experiment(client.create_experiment("gone"))
+with mlflow.start_span("span") as span:
+    span.set_inputs({"a": 1})
+mlflow.flush_trace_async_logging()
+mlflow.log_feedback(trace_id=mlflow.get_last_active_trace_id(), name="good", value=True)
+"""
+DUMP = """
+import json, sys
+import mlflow
+
+client, out = mlflow.MlflowClient(sys.argv[1]), {}
+mlflow.set_tracking_uri(sys.argv[1])
+
+def walk(run_id, path=None):
+    for item in client.list_artifacts(run_id, path):
+        if item.is_dir:
+            yield from walk(run_id, item.path)
+        else:
+            yield item.path, item.file_size
+
+for experiment in client.search_experiments(view_type=3):
+    number = experiment.experiment_id
+    out[f"experiment {number}"] = experiment.name, experiment.lifecycle_stage, experiment.tags
+    for run in client.search_runs([number], run_view_type=3):
+        info, data = run.info, run.data
+        out[f"run {info.run_id}"] = [
+            number, info.run_name, info.status, info.start_time, info.end_time, info.lifecycle_stage, info.user_id,
+            data.params, data.tags,
+            [(one.dataset.to_dictionary(), [(tag.key, tag.value) for tag in one.tags])
+             for one in run.inputs.dataset_inputs],
+            [(one.model_id, one.step) for one in (run.outputs.model_outputs if run.outputs else [])],
+            sorted(walk(info.run_id)),
+            {key: sorted((one.timestamp, one.step, repr(one.value))
+                         for one in client.get_metric_history(info.run_id, key)) for key in data.metrics},
+        ]
+    for model in mlflow.search_logged_models([number], output_format="list"):
+        metrics = sorted((one.key, one.step, one.timestamp, repr(one.value), one.run_id) for one in model.metrics or [])
+        out[f"model {model.model_id}"] = [
+            model.name, str(model.status), model.model_type, model.source_run_id, model.creation_timestamp,
+            model.params, model.tags, metrics,
+        ]
+    for trace in mlflow.search_traces(locations=[number], return_type="list"):
+        info = trace.info
+        tags = {key: value for key, value in info.tags.items() if key != "mlflow.artifactLocation"}
+        out[f"trace {info.trace_id}"] = [
+            str(info.state), info.request_time, info.execution_duration, tags, info.trace_metadata,
+            [one.to_dict() for one in trace.data.spans], [one.to_dictionary() for one in info.assessments],
+        ]
+for model in client.search_registered_models():
+    out[f"registered {model.name}"] = model.description, model.tags, model.aliases
+    for version in client.search_model_versions(f"name='{model.name}'"):
+        out[f"version {version.version}"] = [
+            version.description, version.tags, version.aliases, version.current_stage, version.run_id, version.source,
+        ]
+    loaded = mlflow.pyfunc.load_model(f"models:/{model.name}@champ")
+    out["loaded"] = repr(loaded.predict([1, 2]))
+json.dump(out, open(sys.argv[2], "w"), sort_keys=True)
+"""
+ENVIRONMENT = {
+    **os.environ, "MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}  # fmt: skip
+
+
+def python(folder: Path, script: str, *words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, *words],
+        cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=180,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def dump(folder: Path, address: str) -> dict[str, Any]:
+    python(folder, DUMP, address, str(folder / "dump.json"))
+    found: dict[str, Any] = json.loads((folder / "dump.json").read_text())
+    return found
+
+
+def take(store: Path, *words: object) -> dict[str, Any]:
+    command = [sys.executable, "-m", "anew", "import", "mlflow", *map(str, words), "--json"]
+    environment = {**os.environ, "ANEW_STORE": str(store)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def show(store: Path, run_id: str) -> dict[str, Any]:
+    environment = {**os.environ, "ANEW_STORE": str(store)}
+    command = [sys.executable, "-m", "anew", "show", run_id, "--json"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def unexpected(report: dict[str, Any]) -> list[dict[str, str]]:
+    return [one for one in report["could_not"] if not one["what"].startswith("times of")]
+
+
+@contextmanager
+def mlflow_server(folder: Path) -> Iterator[str]:
+    command = [str(Path(sys.executable).parent / "mlflow"), "server", "--workers", "1", "--port", "0"]
+    command = [sys.executable, "-m", "mlflow", *command[1:]]
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command[-1] = str(port)
+    command += ["--backend-store-uri", f"sqlite:///{folder}/served.db", "--artifacts-destination", str(folder / "art")]
+    environment = {**ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        try:
+            python(folder, WAIT, f"http://127.0.0.1:{port}/health")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+WAIT = """
+import sys, time, urllib.request
+for _ in range(600):
+    try:
+        urllib.request.urlopen(sys.argv[1], timeout=2).close()
+        break
+    except OSError:
+        time.sleep(0.1)
+"""
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_a_live_server_and_its_database_come_over_whole(tmp_path: Path) -> None:
+    pytest.importorskip("mlflow")
+    pytest.importorskip("pandas")
+    with mlflow_server(tmp_path) as address:
+        python(tmp_path, FILL, address)
+        before = dump(tmp_path, address)
+        report = take(tmp_path / "a", address)
+        assert not unexpected(report), report
+        assert report["imported"]["runs"] == 2 and report["imported"]["versions"] == 2
+        again = take(tmp_path / "a", address)
+        assert not again["imported"] and not again["could_not"] and again["skipped"]["runs"] == 2
+    report = take(tmp_path / "b", f"sqlite:///{tmp_path}/served.db", "--artifacts", tmp_path / "art")
+    assert not unexpected(report), report
+    for store in ("a", "b"):
+        with serve(tmp_path / store) as address:
+            assert dump(tmp_path, address) == before, store
+
+
+@pytest.mark.real
+def test_a_folder_that_mlflow_wrote_comes_over(tmp_path: Path) -> None:
+    pytest.importorskip("mlflow")
+    pytest.importorskip("pandas")
+    python(tmp_path, FILL.partition("with mlflow.start_span")[0], (tmp_path / "mlruns").as_uri())
+    shutil.move(tmp_path / "mlruns", tmp_path / "moved")
+    report = take(tmp_path / "store", tmp_path / "moved")
+    assert not unexpected(report) and not report["experiment_ids"], report
+    assert {name: report["imported"][name] for name in ("experiments", "runs", "models", "versions")} == {
+        "experiments": 2, "runs": 2, "models": 1, "versions": 2,
+    }  # fmt: skip
+    assert not take(tmp_path / "store", tmp_path / "moved")["imported"]
+    with serve(tmp_path / "store") as address:
+        python(tmp_path, CHECK, address)
+
+
+CHECK = """
+import sys, math
+import mlflow
+
+mlflow.set_tracking_uri(sys.argv[1])
+client = mlflow.MlflowClient()
+experiment = mlflow.get_experiment_by_name("exp one")
+assert experiment.tags["team"] == "a b" and len(experiment.experiment_id) > 10
+runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id], run_view_type=3)}
+first, second = runs["first"], runs["second"]
+assert second.info.lifecycle_stage == "deleted" and first.info.status == "FINISHED"
+assert first.data.params == {"lr": "0.1", "long": "x " * 100, "nested/name": "010", "flag": "yes"}
+assert first.data.tags["mlflow.note.content"] == "a note: with\\nlines"
+assert first.data.tags["t"] == "v 'q' \\"d\\" # c"
+assert [one.value for one in client.get_metric_history(first.info.run_id, "loss")] [:2] == [1.0, 0.5]
+assert math.isnan(first.data.metrics["odd"])
+assert first.inputs.dataset_inputs[0].dataset.name == "ds"
+assert client.get_registered_model("reg").description == "desc: " + "word " * 40
+versions = {one.version: one.current_stage for one in client.search_model_versions("name='reg'")}
+assert {int(key): value for key, value in versions.items()} == {1: "Staging", 3: "None"}
+assert repr(mlflow.pyfunc.load_model("models:/reg@champ").predict([1, 2])) == "[1, 2]"
+assert mlflow.artifacts.load_text(f"runs:/{first.info.run_id}/dir/a.txt") == "hello"
+"""
+
+
+# Small sources made by hand
+
+
+def write(root: Path, **texts: str) -> None:
+    for name, text in texts.items():
+        path = root / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+RUN = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def mlruns(tmp_path: Path) -> Path:
+    root = tmp_path / "mlruns"
+    write(root / "0", **{"meta.yaml": "experiment_id: '0'\nname: Default\nlifecycle_stage: active\n"})
+    write(root / "7", **{"meta.yaml": "experiment_id: '7'\nname: by hand\nlifecycle_stage: active\ncreation_time: 5\n"})
+    meta = (
+        f"artifact_uri: file:///elsewhere/7/{RUN}/artifacts\nend_time: 2000\nexperiment_id: '7'\n"
+        f"lifecycle_stage: active\nrun_id: {RUN}\nrun_name: hand\nstart_time: 1000\nstatus: 4\nuser_id: me\n"
+    )
+    write(
+        root / "7" / RUN,
+        **{
+            "meta.yaml": meta, "params__lr": "0.10", "params__deep__er": "3", "tags__who": "me",
+            "metrics__loss": "1000 1.5 0\n1500 nan 1\n1500 0.5 1\n", "artifacts__out__model.bin": "bytes",
+        },
+    )  # fmt: skip
+    return root
+
+
+def test_a_folder_by_hand(mlruns: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    counted = take(store, mlruns, "--dry-run")
+    assert counted["imported"]["runs"] == 1 and not store.exists()
+    report = take(store, mlruns)
+    assert report["imported"]["points"] == 3 and not report["could_not"], report
+    document = show(store, RUN)
+    assert document["project"] == "by hand" and document["config"] == {"lr": 0.1, "deep/er": 3}
+    assert document["raw"] == {"lr": "0.10"} and document["status"] == "failed"
+    assert (document["created"], document["ended"]) == (1.0, 2.0) and document["tags"]["who"] == "me"
+    assert [item["path"] for item in document["outputs"]] == ["out/model.bin"]
+    # What came since, and only that.
+    with open(mlruns / "7" / RUN / "metrics" / "loss", "a") as file:
+        file.write("1600 0.25 2\n")
+    (mlruns / "7" / RUN / "tags" / "new").write_text("1")
+    again = take(store, mlruns)
+    assert (again["imported"]["points"], again["imported"]["tags"]) == (1, 1) and "files" not in again["imported"]
+    assert show(store, RUN)["metric_stats"]["loss"]["count"] == 4
+
+
+def test_an_id_that_is_taken_is_told(mlruns: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    write(other / "7", **{"meta.yaml": "experiment_id: '7'\nname: someone else\nlifecycle_stage: active\n"})
+    take(tmp_path / "store", other)
+    report = take(tmp_path / "store", mlruns)
+    assert report["experiment_ids"] == {"7": "8"} and report["imported"]["runs"] == 1
+
+
+def test_hostile_folders_are_refused(mlruns: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    write(secret, key="hidden")
+    run = mlruns / "7" / RUN
+    (run / "artifacts" / "link").symlink_to(secret / "key")
+    (run / "artifacts" / "folder").symlink_to(secret)
+    (run / "params" / "stolen").symlink_to(secret / "key")
+    (run / "artifacts" / "back\\slash").write_text("x")
+    (mlruns / "7" / "broken").mkdir()
+    (mlruns / "7" / "broken" / "meta.yaml").write_text("run_id: !!python/object/apply:os.system ['id']\n")
+    elsewhere = "a" * 32
+    meta = (
+        f"experiment_id: '7'\nrun_id: {elsewhere}\nstatus: 3\nartifact_uri: file://{secret}\nlifecycle_stage: active\n"
+    )
+    write(mlruns / "7" / elsewhere, **{"meta.yaml": meta})
+    write(mlruns / "7" / "climbs", **{"meta.yaml": "experiment_id: '7'\nrun_id: ../../x\nstatus: 3\n"})
+    report = take(tmp_path / "store", mlruns)
+    told = json.dumps(report["could_not"])
+    for word in ("back", "link", "YAML beyond", "refused", "../../x"):
+        assert word in told, word
+    assert report["imported"]["runs"] == 2
+    assert [item["path"] for item in show(tmp_path / "store", RUN)["outputs"]] == ["out/model.bin"]
+    assert b"hidden" not in b"".join(path.read_bytes() for path in (tmp_path / "store").rglob("*") if path.is_file())
+
+
+def old_database(path: Path, artifacts: str) -> None:
+    """As MLflow 1.0 had it: no lifecycle of tags, no index by run, no registry."""
+    database = sqlite3.connect(path)
+    database.executescript(
+        """
+        CREATE TABLE experiments (experiment_id INTEGER PRIMARY KEY, name TEXT, artifact_location TEXT,
+                                  lifecycle_stage TEXT);
+        CREATE TABLE runs (run_uuid TEXT PRIMARY KEY, name TEXT, source_type TEXT, source_name TEXT,
+                           entry_point_name TEXT, user_id TEXT, status TEXT, start_time BIGINT, end_time BIGINT,
+                           source_version TEXT, lifecycle_stage TEXT, artifact_uri TEXT, experiment_id INTEGER);
+        CREATE TABLE params (key TEXT, value TEXT, run_uuid TEXT, PRIMARY KEY (key, run_uuid));
+        CREATE TABLE tags (key TEXT, value TEXT, run_uuid TEXT, PRIMARY KEY (key, run_uuid));
+        CREATE TABLE metrics (key TEXT, value FLOAT, timestamp BIGINT, run_uuid TEXT,
+                              PRIMARY KEY (key, value, timestamp, run_uuid));
+        INSERT INTO experiments VALUES (0, 'Default', './mlruns/0', 'active'), (3, 'old', '', 'active');
+        INSERT INTO params VALUES ('lr', '1e-3', 'run1');
+        INSERT INTO metrics VALUES ('loss', 2.0, 1000, 'run1'), ('loss', 1.0, 2000, 'run1');
+        """
+    )
+    values = ("run1", "", "LOCAL", "train.py", "main", "me", "FINISHED", 1000, 2000, "abc", "active", artifacts, 3)
+    database.execute(f"INSERT INTO runs VALUES ({','.join('?' * len(values))})", values)
+    database.commit()
+    database.close()
+
+
+def test_an_old_database(tmp_path: Path) -> None:
+    old_database(tmp_path / "old.db", "./mlruns/3/run1/artifacts")
+    write(tmp_path / "mlruns" / "3" / "run1" / "artifacts", **{"a.txt": "x"})
+    report = take(tmp_path / "store", tmp_path / "old.db")
+    assert report["imported"]["points"] == 2 and report["imported"]["files"] == 1 and not report["could_not"], report
+    document = show(tmp_path / "store", "run1")
+    assert document["config"] == {"lr": 0.001} and document["tags"]["mlflow.source.name"] == "train.py"
+    assert document["metrics"] == {"loss": 1.0}
+
+
+@pytest.mark.parametrize(
+    "place", ["/etc/run1/artifacts", "file:///etc", "../../run1/artifacts", "s3://bucket/run1/artifacts"]
+)
+def test_places_outside_are_refused(tmp_path: Path, place: str) -> None:
+    outside = tmp_path / "out" / "run1" / "artifacts"
+    write(outside, **{"a.txt": "x"})
+    (tmp_path / "in").mkdir()
+    old_database(tmp_path / "in" / "old.db", place if "etc/run1" not in place else str(outside))
+    report = take(tmp_path / "store", tmp_path / "in" / "old.db")
+    assert report["imported"]["runs"] == 1 and "files" not in report["imported"]
+    assert len(report["could_not"]) == 1, report
+    if "etc/run1" in place:  # allowed by name, and done again because it was not whole
+        report = take(tmp_path / "store", tmp_path / "in" / "old.db", "--artifacts", tmp_path / "out")
+        assert report["imported"]["files"] == 1 and not report["could_not"]
+
+
+@pytest.mark.parametrize("source", ["nowhere", "postgresql://x/y", "file.txt", "empty"])
+def test_what_is_no_source(tmp_path: Path, source: str) -> None:
+    (tmp_path / "file.txt").write_text("no database")
+    (tmp_path / "empty").mkdir()
+    name = source if "://" in source else str(tmp_path / source)
+    command = [sys.executable, "-m", "anew", "import", "mlflow", name, "--json"]
+    done = subprocess.run(
+        command, env={**os.environ, "ANEW_STORE": str(tmp_path / "s")}, capture_output=True, text=True
+    )
+    assert done.returncode == 2 and json.loads(done.stdout)["kind"] == "UsageError" and "Traceback" not in done.stderr
+
+
+def test_a_server_of_ours_is_a_source_too(mlruns: Path, tmp_path: Path) -> None:
+    take(tmp_path / "a", mlruns)
+    with serve(tmp_path / "a") as address:
+        assert urllib.request.urlopen(f"{address}/health").read() == b"OK"
+        report = take(tmp_path / "b", address)
+    assert report["imported"]["points"] == 3 and report["imported"]["files"] == 1 and not report["could_not"], report
+    assert show(tmp_path / "b", RUN)["config"] == show(tmp_path / "a", RUN)["config"]
+
+
+# YAML as MLflow's library writes it
+
+TEXTS = st.text(st.characters(blacklist_categories=["Cs"]), max_size=200)
+SCALARS = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | TEXTS
+KEYS = st.text(st.sampled_from("abc_.-/ XYZ09é:"), min_size=1, max_size=20).filter(lambda text: text.strip() == text)
+
+
+@given(st.dictionaries(KEYS, SCALARS | st.lists(TEXTS, max_size=3) | st.dictionaries(KEYS, TEXTS, max_size=3)))
+@settings(max_examples=300, deadline=None)
+def test_yaml_is_read_as_its_library_writes_it(data: dict[str, Any]) -> None:
+    yaml = pytest.importorskip("yaml")
+    text = yaml.safe_dump(data, default_flow_style=False, allow_unicode=True, width=80)
+    try:
+        found = takeover_yaml.read(text)
+    except CorruptData:
+        assert set(text) & set("?\x85\u2028\u2029"), text  # keys of several lines, and breaks that MLflow never writes
+        return
+    assert found == {str(key): value for key, value in data.items()}, text
+
+
+@given(st.text(max_size=200))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_yaml_or_refused(text: str) -> None:
+    try:
+        takeover_yaml.read(text)
+    except CorruptData:
+        pass
+
+
+def test_numbers_of_yaml() -> None:
+    found = takeover_yaml.read("a: 1\nb: '1'\nc: 1.5\nd: null\ne: ~\nf:\ng: true\nh: it's # said\ni: |\n  x\n  y\n")
+    assert found == {
+        "a": 1, "b": "1", "c": 1.5, "d": None, "e": None, "f": None, "g": True, "h": "it's", "i": "x\ny\n",
+    }  # fmt: skip
+    assert math.isfinite(found["c"])
