@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from blake3 import blake3
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
 from anew.api import resolve
@@ -165,12 +165,15 @@ async def put(call: Call, request: Request) -> Response:
     """Records, however many: taken in as they come, a megabyte at a time."""
     held = bytearray()
     count = 0
-    async for part in request.stream():
-        held += part
-        if len(held) >= _TAKE_IN_BYTES:
-            count += await asyncio.to_thread(_take_in, call.hub, held)
-            if len(held) > _MOST_RECORD_BYTES:
-                raise UsageError("a record is larger than any can be")
+    try:
+        async for part in request.stream():
+            held += part
+            if len(held) >= _TAKE_IN_BYTES:
+                count += await asyncio.to_thread(_take_in, call.hub, held)
+                if len(held) > _MOST_RECORD_BYTES:
+                    raise UsageError("a record is larger than any can be")
+    except ClientDisconnect:
+        raise Refused(400, "the client left before its request was whole") from None
     count += await asyncio.to_thread(_take_in, call.hub, held)
     if held:
         raise UsageError("the last record is cut short")

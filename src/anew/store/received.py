@@ -155,18 +155,19 @@ def piece_of(path: Path, offset: int, end: int) -> bytes:
 def heard_of(folder: Path, *, alive: bool = True) -> bool:
     """Note that the sender of a run's journals spoke just now, or said that all their writers are gone.
 
-    False where no journal of the run was received.
+    Returns whether that is news; never where no journal of the run was received.
     """
     path = folder / LIST
     try:
         before = path.stat().st_mtime
         if alive or before > 0:
             os.utime(path, None if alive else (0, 0))
-            if alive != (time.time() - before < SILENT_S):
-                os.utime(folder)  # its status changes
+        news = alive != (time.time() - before < SILENT_S)
+        if news:
+            os.utime(folder)  # the index looks again at a run it took for settled when its folder changed
     except FileNotFoundError:
         return False
-    return True
+    return news
 
 
 def is_writing(path: Path, who: dict[str, Any]) -> bool:

@@ -35,7 +35,7 @@ class Server:
         self.address = address.rstrip("/")
         self.sent_bytes = self.fetched_bytes = 0
         self._count_lock = threading.Lock()
-        self._pauses = _PAUSES_S if patient else ()
+        self._pauses = _PAUSES_S if patient else _PAUSES_S[:1]
         self._headers = {"user-agent": f"anew/{__version__}"}
         token = os.environ.get("ANEW_TOKEN", "") if token is None else token
         if token:

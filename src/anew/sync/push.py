@@ -229,12 +229,13 @@ class SameStore(Conflict):
 def push(push: Push, run_ids: list[str], done: Callable[[str], None] = lambda _: None) -> list[str]:
     """Send these runs as they are now; `done` is called after each. Returns the ids of those that still live."""
     states = push.state(run_ids)
-    living = []
+    living: list[str] = []
+    gone: list[str] = []
     for run_id in run_ids:
-        if not push.is_done(run_id, states[run_id]) and push.send(Scan(push.store.run(run_id)), states[run_id]):
-            living.append(run_id)
+        if not push.is_done(run_id, states[run_id]):
+            alive = push.send(Scan(push.store.run(run_id)), states[run_id])
+            (living if alive else gone).append(run_id)
         done(run_id)
-    gone = [run_id for run_id in run_ids if run_id not in living]
     for start in range(0, max(len(gone), len(living)), 500):
         push.server.heard(living[start : start + 500], gone[start : start + 500])
     return living
