@@ -6,7 +6,7 @@ import re
 import threading
 import time
 import uuid
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ KINDS = ("runs", "models", "traces", "files")
 _MOST_OPEN = 256
 _SYNC_EVERY_S = 1.0
 _LOOK_EVERY_S = 0.25
+_MOST_RECENT = 10_000
 _ID = re.compile(r"[A-Za-z0-9][\w-]{0,255}", re.ASCII)
 
 Points = tuple[tuple[str, ...], list[float], float, float]  # names, values, step, seconds since 1970
@@ -46,6 +47,8 @@ class Hub:
         self._dirty: dict[str, set[str]] = {kind: set() for kind in KINDS}
         self._looked = dict.fromkeys(KINDS, 0.0)
         self.known: dict[str, dict[str, str]] = {}  # parameters of runs being written, for those who have to ask often
+        self._moment = 0
+        self._recent: deque[tuple[int, str]] = deque(maxlen=_MOST_RECENT)  # what changed when, for who watches
         self._unsynced: set[tuple[str, str]] = set()
         self._lock = threading.RLock()
         self._stop = threading.Event()
@@ -145,8 +148,22 @@ class Hub:
 
     def look(self, kind: str = "runs") -> None:
         """Take in what scripts beside this server wrote."""
-        self._index[kind].refresh()
+        self._changed(kind, self._index[kind].refresh())
         self._looked[kind] = time.monotonic()
+
+    def changes(self, since: int) -> tuple[int, set[str]]:
+        """The runs that changed after the moment `since`, and the present moment, to ask from next time."""
+        if time.monotonic() - self._looked["runs"] > _LOOK_EVERY_S / 2:
+            self.look()
+        self._catch_up("runs")
+        with self._lock:
+            return self._moment, {run_id for moment, run_id in self._recent if moment > since}
+
+    def _changed(self, kind: str, run_ids: set[str]) -> None:
+        if kind == "runs" and run_ids:
+            with self._lock:
+                self._moment += 1
+                self._recent.extend((self._moment, run_id) for run_id in run_ids)
 
     def document(self, owner_id: str, kind: str = "runs") -> dict[str, Any]:
         """The document of a run as it is now. Raises RunNotFound."""
@@ -157,10 +174,10 @@ class Hub:
         except RunNotFound:
             if not (_ID.fullmatch(owner_id) and (self.store.root / kind / owner_id).is_dir()):
                 raise
-            index.refresh({owner_id})
+            self._changed(kind, index.refresh({owner_id}))
             return index.document(owner_id)
         if document["status"] == "running" and not document.get("remote"):
-            index.refresh({owner_id})
+            self._changed(kind, index.refresh({owner_id}))
             document = index.document(owner_id)
         return document
 
@@ -168,7 +185,7 @@ class Hub:
         if self._dirty[kind]:
             with self._lock:
                 dirty, self._dirty[kind] = self._dirty[kind], set()
-            self._index[kind].refresh(dirty)
+            self._changed(kind, self._index[kind].refresh(dirty))
 
     # Projects
 

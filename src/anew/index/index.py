@@ -27,8 +27,9 @@ from anew.index.catalogue import Catalogue
 from anew.index.document import Fold
 from anew.index.evaluate import Binder
 from anew.index.indexer import Indexer
-from anew.index.query import And, Field, IsNull, Node, Words, mentions, parse, parse_field, show_field
+from anew.index.query import And, Field, IsNull, Node, Words, mentions, parse, parse_field
 from anew.index.segment import Segment
+from anew.index.select import Order
 from anew.index.series import Series, Source, draw, join
 
 Answer = TypeVar("Answer")
@@ -58,8 +59,8 @@ class Index:
 
     # Keeping up
 
-    def refresh(self, only: set[str] | None = None) -> None:
-        """One pass over what is new; over these runs alone with `only`.
+    def refresh(self, only: set[str] | None = None) -> set[str]:
+        """One pass over what is new; over these runs alone with `only`. Returns the runs that changed.
 
         When another process is at it for long, what it has done so far stands.
         """
@@ -70,10 +71,11 @@ class Index:
                         if held:
                             self._open(write=True)
                             assert self._indexer is not None
-                            self._indexer.run(only=only)
-                    return
+                            return self._indexer.run(only=only)
+                    return set()
                 except (CorruptData, sqlite3.DatabaseError, OSError) as error:
                     self._mend(error, last=attempt == 2)
+            return set()
 
     def reindex(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Build everything anew from journals and ledger. `progress(runs done, runs in all)` is called now
@@ -229,7 +231,7 @@ class Index:
         self,
         query: str | Node = "",
         *,
-        sort: Sequence[str] | None = None,
+        sort: Sequence[str | Order] | None = None,
         limit: int | None = 50,
         offset: int = 0,
         columns: Sequence[str] | None = None,
@@ -256,11 +258,30 @@ class Index:
 
         return self._ask(question)
 
+    def page(
+        self, query: str | Node = "", *, sort: Sequence[str | Order] | None = None, limit: int = 50, after: str = ""
+    ) -> tuple[list[dict[str, Any]], str]:
+        """Documents as `search` gives them, of those behind the run `after`, and the id to go on from ("" at the end).
+
+        Runs that are made meanwhile shift nothing. Raises QueryError, RunNotFound for an `after` that is gone.
+        """
+
+        def question(catalogue: Catalogue) -> tuple[list[dict[str, Any]], str]:
+            row = catalogue.row(after) if after else None
+            if after and row is None:
+                raise RunNotFound(f"no run {after} to go on from")
+            selection = self._select(catalogue, query, strict=False)
+            rows = selection.first(["-created"] if sort is None else sort, limit + 1, row)
+            documents = catalogue.documents(rows[:limit].tolist())
+            return documents, str(documents[-1]["id"]) if len(rows) > limit and documents else ""
+
+        return self._ask(question)
+
     def ids(
         self,
         query: str | Node = "",
         *,
-        sort: Sequence[str] | None = None,
+        sort: Sequence[str | Order] | None = None,
         limit: int | None = None,
         strict: bool = True,
     ) -> list[str]:
@@ -289,9 +310,9 @@ class Index:
         return self._ask(lambda catalogue: select.distinct(self._select(catalogue, "", True), field))
 
     def distinct_of(self, field: Field) -> list[Any]:
-        """As `distinct`, of a column that need not be there."""
-        return (
-            self.distinct(show_field(field)) if self._ask(lambda c: f"{field.space}.{field.name}" in c.numbers) else []
+        """As `distinct`, of a column that need not be there, and of deleted runs, too."""
+        return self._ask(
+            lambda catalogue: select.distinct(select.Selection(Binder(catalogue, "", strict=False), None), field)
         )
 
     def document(self, run_id: str) -> dict[str, Any]:
@@ -328,7 +349,7 @@ class Index:
         self,
         selection: select.Selection,
         query: str | Node,
-        sort: Sequence[str] | None,
+        sort: Sequence[str | Order] | None,
         limit: int | None,
         offset: int,
     ) -> select.Rows:

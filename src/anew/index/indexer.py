@@ -58,14 +58,18 @@ class Indexer:
         self._runs_stamp: int | None = None
         self._unready = False
 
-    def run(self, progress: Callable[[int, int], None] | None = None, only: set[str] | None = None) -> None:
-        """One pass, over all runs or `only` these. Raises OSError when there is no space, CorruptData when the index
-        itself is broken.
+    def run(self, progress: Callable[[int, int], None] | None = None, only: set[str] | None = None) -> set[str]:
+        """One pass, over all runs or `only` these; returns those that changed. Raises OSError when there is no space,
+        CorruptData when the index itself is broken.
         """
+        changed: set[str] = set()
         catalogue = self.catalogue
         catalogue.look()
         if self.live is None or catalogue.change != self._change:
             catalogue.settle_columns()
+            if self.live is not None:  # another process made a pass meanwhile
+                sql = "select id from runs join changed using (row) order by row desc limit 1000"
+                changed.update(run_id for (run_id,) in catalogue.db.execute(sql))
             self.live = self._load()
         self._runs_stamp, self._unready = None, False
         touched = self._ledger()
@@ -74,10 +78,12 @@ class Indexer:
             with _uncollected():
                 for batch in self._batches(todo[start : start + _BATCH_RUNS]):
                     self._commit(batch)
+                    changed.update(found.entry.id for found in batch)
             if progress is not None:
                 progress(min(start + _BATCH_RUNS, len(todo)), len(todo))
         self._finish(touched)
         self._change = catalogue.change
+        return changed
 
     def _finish(self, touched: set[str]) -> None:
         """Note that everything seen at the start of this pass is in."""

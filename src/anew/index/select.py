@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,10 @@ from numpy.typing import NDArray
 
 from anew.errors import QueryError
 from anew.index.catalogue import Catalogue
-from anew.index.columns import BOOL, MISSING, NUMBER, ROWS, TEXT
+from anew.index.columns import BOOL, MISSING, NUMBER, ROWS, TEXT, written
 from anew.index.evaluate import Binder, Predicate
 from anew.index.flatten import ID
-from anew.index.query import parse_field
+from anew.index.query import Field, parse_field
 
 Rows = NDArray[np.int64]
 _AGGREGATES = ("mean", "min", "max", "sum")
@@ -53,38 +54,72 @@ class Selection:
     def count(self) -> int:
         return sum(len(rows) for rows in self.blocks())
 
-    def first(self, sort: Sequence[str], limit: int | None) -> Rows:
-        """The first `limit` rows in the order of `sort`; equals follow by the time they were made, then by
-        id.
+    def first(self, sort: Sequence[str | Order], limit: int | None, after: int | None = None) -> Rows:
+        """The first `limit` rows in the order of `sort`, of those behind the row `after`; equals follow by the time
+        they were made, then by id.
         """
-        order = [Key(self.binder, text) for text in sort]
+        order = [_key(self.binder, part) for part in sort]
         named = {key.column for key in order}
-        order += [Key(self.binder, text) for text in ("-created", "id") if text.lstrip("-") not in named]
+        order += [_key(self.binder, text) for text in ("-created", "id") if text.lstrip("-") not in named]
         if limit is None:
-            return _ordered(self.rows(), order)
+            rows = self.rows()
+            return _ordered(rows if after is None else rows[_behind(order, rows, after)], order)
         if limit <= 0:
             return np.empty(0, np.int64)
         best = _Best(order, limit)
         # The usual question is for the newest: they set a threshold that the older ones don't reach.
         for rows in self.blocks(newest=True):
-            best.add(rows)
+            best.add(rows if after is None else rows[_behind(order, rows, after)])
         return _ordered(best.rows(), order)
 
 
-class Key:
-    """One part of an order: `created`, `-metrics.val_acc`, or as MLflow has it, `metrics.val_acc DESC`."""
+def _behind(order: list[Key], rows: Rows, after: int) -> NDArray[np.bool_]:
+    """Which of `rows` come behind the row `after` in this order."""
+    behind, level = np.zeros(len(rows), np.bool_), np.ones(len(rows), np.bool_)
+    for key in order:
+        (kind,), (place,) = key.of(np.array([after], np.int64))
+        classes, keys = key.of(rows)
+        behind |= level & ((classes > kind) | ((classes == kind) & (keys > place)))
+        level &= (classes == kind) & (keys == place)
+    return behind
 
-    def __init__(self, binder: Binder, text: str) -> None:
-        text = text.strip()
-        head, _, tail = text.rpartition(" ")
-        self.down = False
-        if head and tail.lower() in ("asc", "desc"):
-            text, self.down = head.strip(), tail.lower() == "desc"
-        elif text.startswith("-"):
-            text, self.down = text[1:], True
-        found = binder.columns(parse_field(text))
-        self.column = found[0] if found else ""
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A part of an order, spelt out. With `sent`, values follow one another as texts: that of the field `sent` where a
+    run has one, else the value as it is written.
+    """
+
+    field: Field
+    down: bool = False
+    sent: Field | None = None
+
+
+def read_order(text: str) -> Order:
+    """`created`, `-metrics.val_acc`, or as MLflow has it, `metrics.val_acc DESC`. Raises QueryError."""
+    text = text.strip()
+    head, _, tail = text.rpartition(" ")
+    if head and tail.lower() in ("asc", "desc"):
+        return Order(parse_field(head.strip()), tail.lower() == "desc")
+    return Order(parse_field(text.removeprefix("-")), text.startswith("-"))
+
+
+def _key(binder: Binder, part: str | Order) -> Key:
+    order = read_order(part) if isinstance(part, str) else part
+    return Key(binder, order) if order.sent is None else TextKey(binder, order, order.sent)
+
+
+class Key:
+    """One part of an order, over the columns that are there."""
+
+    def __init__(self, binder: Binder, order: Order) -> None:
+        self.down = order.down
+        self.column = self._found(binder, order.field)
         self.catalogue = binder.catalogue
+
+    def _found(self, binder: Binder, field: Field) -> str:
+        found = binder.columns(field)
+        return found[0] if found else ""
 
     def of(self, rows: Rows) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
         """Class and key of each row: rows follow by class, and within one by key."""
@@ -100,6 +135,46 @@ class Key:
         classes[kinds == MISSING] = _NOTHING
         values[classes >= _NANS] = 0
         return classes, -values if self.down else values
+
+
+class TextKey(Key):
+    """Values in the order of their texts."""
+
+    def __init__(self, binder: Binder, order: Order, sent: Field) -> None:
+        super().__init__(binder, order)
+        self.sent = self._found(binder, sent)
+        numbers = [self._numbers(block) for block in range(math.ceil(self.catalogue.rows / ROWS))]
+        self.numbers = np.unique(np.concatenate(numbers)) if numbers else np.empty(0)
+        texts = [self.catalogue.texts(column).all if column else [] for column in (self.column, self.sent)]
+        shown = [written(number) for number in self.numbers.tolist()]
+        ranks = {text: rank for rank, text in enumerate(sorted({"False", "True", *shown, *texts[0], *texts[1]}))}
+        self.ranks = {
+            NUMBER: _table(ranks, shown), TEXT: _table(ranks, texts[0]), BOOL: _table(ranks, ["False", "True"]),
+        }  # fmt: skip
+        self.sent_ranks = _table(ranks, texts[1])
+
+    def _numbers(self, block: int) -> NDArray[np.float64]:
+        found = self.catalogue.block(self.column, block) if self.column else None
+        return np.empty(0) if found is None else np.unique(found[0][found[1] == NUMBER])
+
+    def of(self, rows: Rows) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+        values, kinds = gather(self.catalogue, self.column, rows)
+        keys = np.zeros(len(rows))
+        for kind, ranks in self.ranks.items():
+            here = kinds == kind
+            at = np.searchsorted(self.numbers, values[here]) if kind == NUMBER else values[here].astype(np.int64)
+            if len(ranks):
+                keys[here] = ranks[np.minimum(at, len(ranks) - 1)]
+        sent, sent_kinds = gather(self.catalogue, self.sent, rows)
+        here = sent_kinds == TEXT
+        if here.any() and len(self.sent_ranks):
+            keys[here] = self.sent_ranks[np.minimum(sent[here].astype(np.int64), len(self.sent_ranks) - 1)]
+        classes = np.where(kinds == MISSING, np.uint8(_NOTHING), np.uint8(_TEXTS))
+        return classes, -keys if self.down else keys
+
+
+def _table(ranks: dict[str, int], texts: list[str]) -> NDArray[np.float64]:
+    return np.array([ranks[text] for text in texts], np.float64)
 
 
 class _Best:
@@ -209,11 +284,11 @@ def python_values(catalogue: Catalogue, column: str, rows: Rows) -> list[Any]:
     return found
 
 
-def distinct(selection: Selection, text: str) -> list[Any]:
+def distinct(selection: Selection, of: str | Field) -> list[Any]:
     """The values of a column over a selection: false, true, numbers, then texts, each in their order."""
     found: set[Any] = set()
     nan = False
-    for column in selection.binder.columns(parse_field(text)):
+    for column in selection.binder.columns(parse_field(of) if isinstance(of, str) else of):
         rows = selection.rows()
         if column == ID:
             return sorted(selection.catalogue.ids(rows.tolist()))
