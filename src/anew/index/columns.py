@@ -209,6 +209,13 @@ def cell(value: Any) -> tuple[int, float]:
     return TEXT, 0.0
 
 
+def written(value: Any) -> str:
+    """The text of a cell's value: a whole number without a point."""
+    if type(value) is float and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return str(value)
+
+
 def as_text(value: Any) -> str:
     """The text a column holds for a value that is neither number nor bool."""
     if isinstance(value, str):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from anew.errors import QueryError
 from anew.index.catalogue import Catalogue, Texts
 from anew.index.columns import BOOL, MISSING, NUMBER, ROWS, TEXT
-from anew.index.flatten import ALIASES, ID, SEP, TOP
+from anew.index.flatten import ALIASES, ID, SENT, SEP, TOP
 from anew.index.lexer import is_number
 from anew.index.query import (
     STATISTICS,
@@ -112,7 +112,8 @@ class Binder:
         return [column]
 
     def _shown(self) -> list[str]:
-        return [show_column(name) for name in self.catalogue.numbers if name != ID]
+        hidden = (ID, SENT)
+        return [show_column(name) for name in self.catalogue.numbers if not name.startswith(hidden)]
 
     def _unknown(self, field: Field, known: Sequence[str]) -> QueryError:
         name = show_field(field)

@@ -8,6 +8,9 @@ from typing import Any
 # Between the name of a column and its statistic stands a character that no name is likely to hold.
 SEP = "\x1f"
 ID = f"{SEP}id"
+# The text a parameter was sent as, where it is not what its value is written as: "1e-3" for 0.001.
+SENT_SPACE = "sent"
+SENT = SENT_SPACE + "."
 
 TOP = {
     "id": "id",
@@ -52,6 +55,8 @@ def flatten(document: dict[str, Any]) -> dict[str, Any]:
     for space in ("config", "tags", "summary"):
         for name, value in document[space].items():
             flat[f"{space}.{name}"] = value
+    for name, value in document["raw"].items():
+        flat[SENT + name] = str(value)
     for space, stats in (("metrics", document["metric_stats"]), ("system", document["system"])):
         for name, of in stats.items():
             column = f"{space}.{name}"

@@ -48,7 +48,7 @@ class Cells:
 
 
 def sort_points(steps: NDArray[Any], times: NDArray[np.float64], values: NDArray[np.float64]) -> Arrays:
-    """The points in the order of a series: by step, then time, then the bits of the value."""
+    """The points in the order of a series: see `stats.place`."""
     if ascending(steps, times):
         return steps, times, values
     along = order(steps, times, values)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 _UNIT = 1074
 _SMALL = 64
 
-Place = tuple[bool, float, float, int]  # where a point stands in its series: see `place`
+Place = tuple[bool, float, float, float, int]  # where a point stands in its series: see `place`
 
 
 class Stat:
@@ -159,11 +159,12 @@ def exact_sum(values: NDArray[np.float64]) -> int:
 
 
 def place(point: tuple[float, float, float]) -> Place:
-    """Order of points in a series: by step (NaN last), then time, then the bits of the value."""
+    """Order of points in a series: by step (NaN last), then time, then value (NaN among the zeros), then its bits."""
     step, time, value = point
+    level = value if value == value else 0.0
     if step != step:
-        return True, 0.0, time, bits(value)
-    return False, step, time, bits(value)
+        return True, 0.0, time, level, bits(value)
+    return False, step, time, level, bits(value)
 
 
 def bits(value: float) -> int:
@@ -183,4 +184,4 @@ def ascending(steps: NDArray[Any], times: NDArray[np.float64]) -> bool:
 
 def order(steps: NDArray[Any], times: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.int64]:
     """Positions that put points into the order of a series."""
-    return np.lexsort((values.view(np.int64), times, steps))
+    return np.lexsort((values.view(np.int64), np.where(np.isnan(values), 0.0, values), times, steps))

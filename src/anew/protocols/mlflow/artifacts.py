@@ -12,7 +12,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from email.utils import formatdate
+from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -21,9 +21,10 @@ from starlette.responses import Response, StreamingResponse
 
 from anew.errors import NotFound, RunNotFound, UsageError
 from anew.hub import Hub
-from anew.protocols.mlflow import fields
+from anew.index.query import Field, In
 from anew.protocols.mlflow.entities import Json, artifact_uri
 from anew.protocols.mlflow.errors import MlflowError, invalid, missing
+from anew.protocols.mlflow.messages import RUN, TEXT, Message
 from anew.protocols.mlflow.routes import both
 from anew.protocols.mlflow.runs import active_document, get_document
 from anew.routes import Call, Route
@@ -31,19 +32,32 @@ from anew.routes import Call, Route
 LOOSE = "artifacts"  # the id of the loose files
 _OWNED = re.compile(r"(?:(?P<prefix>.*?)/)?(?P<id>[A-Za-z0-9][\w-]*)/artifacts(?:/(?P<rest>.*))?", re.ASCII | re.DOTALL)
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_DRIVE = re.compile(r"[A-Za-z]:")
 _IN_MEMORY_BYTES = 1 << 20
+# What people read is shown as text, whatever it is.
+_TEXTS = {
+    "txt", "log", "err", "cfg", "conf", "cnf", "cf", "ini", "properties", "prop", "hocon", "toml", "yaml", "yml", "xml",
+    "json", "js", "py", "py3", "csv", "tsv", "md", "rst", "mlmodel", "mlproject",
+}  # fmt: skip
+_LIST = Message(run_id=RUN, path=TEXT, page_token=TEXT)
 
 Owner = tuple[str, str]  # kind, id
 
 
-def clean(path: str) -> str:
-    """A path of parts that are names, and nothing else. Raises MlflowError for any other."""
+def clean(path: str, *, listed: bool = False) -> str:
+    """A path of parts that are names, and nothing else. Raises MlflowError for any other.
+
+    It is looked at in every state of decoding, and taken as it came. `listed`: what only names a folder to be listed
+    may hold a backslash, which no file does.
+    """
     path = path.rstrip("/")
-    for text in (path, unquote(path)):
-        parts = text.split("/")
-        strange = "\\" in text or not text.isprintable() or re.match(r"[A-Za-z]:", text) or "#" in text
-        if text and (strange or any(part in ("", ".", "..") for part in parts)):
+    text, before = path, ""
+    while text != before:
+        parts = re.split(r"[/\\]", text) if listed else text.split("/")
+        strange = not text.isprintable() or "\ufffd" in text or "#" in text or ("\\" in text and not listed)
+        if text and (strange or any(part in ("", ".", "..") or _DRIVE.fullmatch(part) for part in parts)):
             raise invalid("Invalid path")
+        text, before = unquote(text), text
     return path
 
 
@@ -69,7 +83,7 @@ def listing(files: dict[str, Json], folder: str) -> list[Json]:
         if slash:
             found[name] = {"path": inside + name, "is_dir": True}
         else:
-            found[name] = {"path": path, "is_dir": False, "file_size": item["size"]}
+            found[name] = {"path": path, "is_dir": False} | ({"file_size": item["size"]} if item["size"] else {})
     return [found[name] for name in sorted(found)]
 
 
@@ -82,42 +96,76 @@ def _files(hub: Hub, owner: Owner) -> dict[str, Json]:
 
 def of_run(call: Call) -> Json:
     """artifacts/list: the files of a run."""
-    run_id, path = fields.run_id(call), clean(fields.text(call, "path"))
+    sent = _LIST.read(call)
+    run_id, path = sent["run_id"], sent["path"]
+    above = "./" if path == "." else ""
+    path = "" if above else clean(path, listed=True)
     document = get_document(call.hub, run_id)
     files = listing(_files(call.hub, ("runs", run_id)), path)
+    for item in files:
+        item["path"] = above + item["path"]
     answer: Json = {"root_uri": artifact_uri(call.hub, document)}
     return answer | ({"files": files} if files else {})
 
 
 def of_proxy(call: Call) -> Json:
     """The proxy's own listing: paths are told from the folder that was asked for."""
-    owner, folder = owner_of(call.hub, clean(call.argument("path")))
+    path = clean(call.argument("path"), listed=True)
+    owner, folder = owner_of(call.hub, path)
     files = listing(_files(call.hub, owner), folder)
     for item in files:
         item["path"] = item["path"][len(folder) + 1 :] if folder else item["path"]
+    if owner[0] == "files":
+        there = {item["path"] for item in files}
+        files += [{"path": name, "is_dir": True} for name in _owners(call.hub, path) if name not in there]
     return {"files": files} if files else {}
 
 
+def _owners(hub: Hub, path: str) -> list[str]:
+    """What lies in a folder above those of runs and models: <project>, <project>/models, or that of one of them."""
+    project_id, _, rest = path.partition("/")
+    known = {project.id: project.name for project in hub.projects.all()}
+    if project_id not in known:
+        return []
+    kind, name = ("models", rest.removeprefix("models").lstrip("/")) if rest.startswith("models") else ("runs", rest)
+    if name:
+        return ["artifacts"] if _files(hub, (kind, name)) else []
+    node = In(Field("", "project"), (known[project_id],))
+    found = [item["id"] for item in hub.index(kind).search(node, limit=None, strict=False) if item["outputs"]]
+    if kind == "runs" and _owners(hub, f"{project_id}/models"):
+        found.append("models")
+    return sorted(found)
+
+
 async def put(call: Call, request: Request) -> Response:
+    if call.path["path"].endswith("/"):
+        raise invalid("Artifact path must include a filename (cannot end with '/').")
     owner, path = owner_of(call.hub, clean(call.path["path"]))
     if not path:
         raise invalid("Invalid path")
     await receive(call.hub, owner, path, request)
-    return Response(b"{}", media_type="application/json")
+    return Response(b"")
 
 
 async def put_by_run(call: Call, request: Request) -> Response:
     """What MLflow's web pages upload: run and path are in the query."""
-    run_id, path = call.argument("run_uuid") or call.argument("run_id"), clean(call.argument("path"))
-    if not run_id or not path:
-        raise invalid("Request must specify run_uuid and path.")
+    run_id, path = call.argument("run_uuid") or call.argument("run_id"), call.argument("path")
+    if not run_id:
+        raise invalid("Request must specify run_uuid.")
+    if not path:
+        raise invalid("Request must specify path.")
+    path = clean(path)
     await asyncio.to_thread(active_document, call.hub, run_id)
-    await receive(call.hub, ("runs", run_id), path, request)
-    return Response(b"{}", media_type="application/json")
+    await receive(call.hub, ("runs", run_id), path, request, some=True)
+    return Response(b"", media_type="application/json")
 
 
-async def receive(hub: Hub, owner: Owner, path: str, request: Request) -> None:
-    """Keep a body as a file. It is written down as it comes, so that its size does not matter."""
+async def receive(hub: Hub, owner: Owner, path: str, request: Request, *, some: bool = False) -> None:
+    """Keep a body as a file. It is written down as it comes, so that its size does not matter.
+
+    `some`: an empty one is refused. Raises MlflowError, also where a file and a folder would have one name.
+    """
+    await asyncio.to_thread(_check_place, hub, owner, path)
     head = b""
     spooled = None
     try:
@@ -131,11 +179,27 @@ async def receive(hub: Hub, owner: Owner, path: str, request: Request) -> None:
             await asyncio.to_thread(spooled.write, part) if len(part) > 1 << 18 else spooled.write(part)
         if spooled is not None:
             spooled.close()
+        elif some and not head:
+            raise invalid("Request must specify data.")
         await asyncio.to_thread(_keep, hub, owner, path, head if spooled is None else Path(spooled.name))
     finally:
         if spooled is not None:
             spooled.close()
             os.unlink(spooled.name)
+
+
+def _check_place(hub: Hub, owner: Owner, path: str) -> None:
+    """Raises MlflowError."""
+    files = _files(hub, owner)
+    if path in files:
+        return
+    above = [path[:at] for at, letter in enumerate(path) if letter == "/"]
+    for folder in above:
+        if folder in files:
+            raise invalid(f"Invalid path: '{folder}' is a file, and nothing can be below it.")
+    inside = path + "/"
+    if any(name.startswith(inside) for name in files):
+        raise invalid(f"Invalid path: '{path}' is a folder.")
 
 
 def _keep(hub: Hub, owner: Owner, path: str, content: bytes | Path) -> None:
@@ -150,6 +214,8 @@ def _keep(hub: Hub, owner: Owner, path: str, content: bytes | Path) -> None:
 
 def delete(call: Call) -> Json:
     owner, path = owner_of(call.hub, clean(call.path["path"]))
+    if owner[0] == "files" and not path:
+        raise missing("The root of all artifacts is none.")
     try:
         call.hub.remove_file(*owner, path)
     except (NotFound, RunNotFound):
@@ -158,22 +224,34 @@ def delete(call: Call) -> Json:
 
 
 def get(call: Call) -> Response:
-    owner, path = owner_of(call.hub, clean(call.path["path"]))
-    return send(call, owner, path)
+    whole = clean(call.path["path"])
+    owner, path = owner_of(call.hub, whole)
+    return send(call, owner, path, whole)
 
 
 def get_by_run(call: Call) -> Response:
     """What MLflow's web pages show: run and path are in the query."""
-    run_id, path = call.argument("run_uuid") or call.argument("run_id"), clean(call.argument("path"))
-    get_document(call.hub, run_id)
-    return send(call, ("runs", run_id), path)
+    run_id, path = call.argument("run_uuid") or call.argument("run_id"), call.argument("path")
+    if not run_id or not path:
+        raise invalid("Request must specify run_id and path.")
+    path = clean(path)
+    document = get_document(call.hub, run_id)
+    place = artifact_uri(call.hub, document).removeprefix("mlflow-artifacts:/")
+    return send(call, ("runs", run_id), path, f"{place}/{path}")
 
 
-def send(call: Call, owner: Owner, path: str) -> Response:
-    """A file as an attachment that no browser runs: whole, or the range that was asked for."""
-    item = _files(call.hub, owner).get(path)
+def send(call: Call, owner: Owner, path: str, shown: str = "") -> Response:
+    """A file as an attachment that no browser runs: whole, or the range that was asked for.
+
+    `shown`: what an error calls it.
+    """
+    files = _files(call.hub, owner)
+    item = files.get(path)
     if item is None:
-        raise missing(f"No such artifact: {path}")
+        inside = path + "/"
+        if any(name.startswith(inside) for name in files):
+            raise invalid(f"Artifact path refers to a directory, not a file: '{shown or path}'")
+        raise missing(f"No such artifact: '{shown or path}'")
     size, digest = item["size"], item["digest"]
     name = path.rpartition("/")[2]
     headers = {
@@ -185,9 +263,9 @@ def send(call: Call, owner: Owner, path: str) -> Response:
         "last-modified": formatdate(item.get("time") or 0, usegmt=True),
         "cache-control": "private, no-cache",
     }
-    if call.headers.get("if-none-match") == headers["etag"]:
+    if _has_it(call, headers["etag"], item.get("time") or 0):
         return Response(status_code=304, headers=headers)
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    headers["content-type"] = _kind(name)
     start, end, status = 0, size, 200
     asked = call.headers.get("range", "")
     if asked and call.headers.get("if-range", headers["etag"]) == headers["etag"]:
@@ -200,8 +278,27 @@ def send(call: Call, owner: Owner, path: str) -> Response:
     headers["content-length"] = str(end - start)
     if end - start <= _IN_MEMORY_BYTES:
         body = b"".join(_part(call.hub, digest, start, end))
-        return Response(body, status, headers, kind)
-    return StreamingResponse(_part(call.hub, digest, start, end), status, headers, kind)
+        return Response(body, status, headers)
+    return StreamingResponse(_part(call.hub, digest, start, end), status, headers)
+
+
+def _kind(name: str) -> str:
+    """The media type of a file, without a charset: of that nothing is known."""
+    if name.rpartition(".")[2].lower() in _TEXTS:
+        return "text/plain"
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+def _has_it(call: Call, etag: str, changed: float) -> bool:
+    """Whether the client has the file already."""
+    known = call.headers.get("if-none-match")
+    if known is not None:
+        return known == etag
+    try:
+        since = parsedate_to_datetime(call.headers["if-modified-since"]).timestamp()
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return False
+    return int(changed) <= since
 
 
 def _range(asked: str, size: int) -> tuple[int, int] | None:
@@ -226,7 +323,8 @@ def _part(hub: Hub, digest: str, start: int, end: int) -> Iterator[bytes]:
 
 
 def no_multipart(call: Call) -> Json:
-    raise MlflowError("NOT_IMPLEMENTED", "Multipart upload is not needed here: send the whole file with PUT.")
+    what = "upload" if call.method == "POST" else "download"
+    raise MlflowError("NOT_IMPLEMENTED", f"Multipart {what} is not supported for the current artifact repository")
 
 
 _PROXY = "/api/2.0/mlflow-artifacts"
@@ -245,6 +343,7 @@ ROUTES = [
                 Route("POST", prefix + f"/mpu/{step}" + "/{path...}", no_multipart, "write", "mlflow")
                 for step in ("create", "complete", "abort")
             ),
+            Route("GET", prefix + "/presigned/{path...}", no_multipart, style="mlflow"),
         )
     ),
     Route("GET", "/get-artifact", get_by_run, style="mlflow"),

@@ -65,23 +65,29 @@ def run_info(hub: Hub, document: Json) -> Json:
         "run_name": document.get("name") or "",
         "user_id": document.get("user") or "",
         "status": STATUSES.get(document["status"], "FAILED"),
-        "start_time": milliseconds(document["created"]),
+        "start_time": started_ms(document),
         "artifact_uri": f"{location(project).rstrip('/')}/{document['id']}/artifacts",
         "lifecycle_stage": "deleted" if document.get("deleted") else "active",
         "run_id": document["id"],
     }
-    ended = document.get("ended_ms") if document.get("remote") else document.get("ended")
-    if ended is not None:
-        info["end_time"] = ended if document.get("remote") else milliseconds(ended)
+    ended_ms = document.get("ended_ms") if document.get("remote") else milliseconds(document.get("ended"))
+    if ended_ms:
+        info["end_time"] = ended_ms
     return info
+
+
+def started_ms(document: Json) -> int:
+    """As it was sent: beyond 2**53 a float of seconds does not hold it."""
+    exact = document.get("created_ms")
+    return exact if type(exact) is int else milliseconds(document["created"])
 
 
 def run(hub: Hub, document: Json, *, outputs: bool = True) -> Json:
     found: Json = {"info": run_info(hub, document), "data": run_data(document), "inputs": run_inputs(document)}
     if outputs:
         made = [link for link in document["links"] if link.get("relation") == "model output"]
-        models = [{"model_id": link["model"], "step": link.get("step", 0)} for link in made]
-        found["outputs"] = {"model_outputs": models} if models else {}
+        models = {link["model"]: {"model_id": link["model"], "step": link.get("step", 0)} for link in made}
+        found["outputs"] = {"model_outputs": list(models.values())} if models else {}
     return found
 
 
@@ -102,7 +108,9 @@ def run_data(document: Json) -> Json:
     params = [{"key": name, "value": sent(raw, name, value)} for name, value in document["config"].items()]
     if params:
         data["params"] = params
-    data["tags"] = [{"key": key, "value": value} for key, value in run_tags(document).items()]
+    tags = [{"key": key, "value": value} for key, value in run_tags(document).items()]
+    if tags:
+        data["tags"] = tags
     return data
 
 
@@ -124,8 +132,8 @@ def run_tags(document: Json) -> dict[str, str]:
             "mlflow.note.content": document.get("notes"),
         }
         tags = {key: str(value) for key, value in known.items() if value} | tags
-    if document.get("name"):
-        tags.setdefault(RUN_NAME, str(document["name"]))
+        if document.get("name"):
+            tags.setdefault(RUN_NAME, str(document["name"]))
     return tags
 
 
@@ -150,3 +158,10 @@ def _native_input(item: Json) -> Json:
     """A file that a run was seen to read. MLflow keeps 36 characters of a digest."""
     dataset = {"name": item["path"], "digest": item["digest"][:36], "source_type": "local", "source": item["path"]}
     return {"dataset": dataset}
+
+
+def fresh_run(hub: Hub, run_id: str, body: Json, tags: dict[str, str]) -> Json:
+    """A run that was just made, from what it was made of: nothing has to be read back for it."""
+    document = {"id": run_id, "remote": True, "status": "running", **body}
+    shown = [{"key": key, "value": value} for key, value in tags.items()]
+    return {"info": run_info(hub, document), "data": {"tags": shown}, "inputs": {}}

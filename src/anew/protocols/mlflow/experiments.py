@@ -7,41 +7,47 @@ from typing import Any
 
 from anew.errors import Conflict, NotFound
 from anew.hub import Hub
+from anew.index.query import Field as Index
+from anew.index.query import In
 from anew.projects import Project
 from anew.protocols.mlflow import fields
 from anew.protocols.mlflow.entities import experiment, milliseconds
 from anew.protocols.mlflow.errors import MlflowError, invalid, missing
-from anew.protocols.mlflow.filters import Condition, matches_text, parse_filter
+from anew.protocols.mlflow.filters import EXPERIMENTS, Condition, Sorting, matches_text, parse_filter, parse_order
+from anew.protocols.mlflow.messages import COUNT, LOOSE_PAIRS, TEXT, TEXTS, Field, Message, word_of
 from anew.protocols.mlflow.paging import page
 from anew.protocols.mlflow.routes import both
-from anew.routes import Call
+from anew.routes import Call, Route
 
 _MOST_NAME = 500
 _MOST_TAG_VALUE = 20_000
 _MOST_RESULTS = 50_000
-VIEWS = {"ACTIVE_ONLY": (False,), "DELETED_ONLY": (True,), "ALL": (False, True)}
-_VIEW_NUMBERS = {1: "ACTIVE_ONLY", 2: "DELETED_ONLY", 3: "ALL"}
+_MOST_DATASET_EXPERIMENTS = 20
+_MOST_SUMMARIES = 1000
+_CONTEXTS = ("training", "validation", "testing")  # as a training goes
+_ACTIVE, _DELETED, _ALL = (False,), (True,), (False, True)
+_VIEW_WORDS = {1: "ACTIVE_ONLY", 2: "DELETED_ONLY", 3: "ALL"}
+_VIEWS: dict[str | None, tuple[bool, ...]] = {"ACTIVE_ONLY": _ACTIVE, "DELETED_ONLY": _DELETED, "ALL": _ALL}
+
+VIEW = Field(word_of(_VIEW_WORDS))
+_ID = Message(experiment_id=TEXT.needed)
+_CREATE = Message(name=TEXT.needed, artifact_location=TEXT, tags=LOOSE_PAIRS)
+_NAMED = Message(experiment_name=TEXT.needed)
+_UPDATE = Message(experiment_id=TEXT.needed, new_name=TEXT.needed)
+_SET_TAG = Message(experiment_id=TEXT.needed, key=TEXT.needed, value=TEXT)
+_DELETE_TAG = Message(experiment_id=TEXT.needed, key=TEXT.needed)
+_SEARCH = Message(max_results=COUNT, page_token=TEXT, filter=TEXT, order_by=TEXTS, view_type=VIEW)
+_DATASETS = Message(experiment_ids=TEXTS)
 
 
-def view(call: Call, name: str) -> tuple[bool, ...]:
-    """The states of `deleted` that are asked for. Raises MlflowError."""
-    value = call.body.get(name) if call.body else (call.argument(name) or None)
-    if value is None or value == "":
-        return VIEWS["ACTIVE_ONLY"]
-    if isinstance(value, int) or (isinstance(value, str) and value.isdigit()):
-        value = _VIEW_NUMBERS.get(int(value), value)
-    if value not in VIEWS:
-        raise fields.wrong_type(name, value)
-    return VIEWS[value]
+def view(word: str | None) -> tuple[bool, ...]:
+    """The states of `deleted` that are asked for; a word that is none of MLflow's asks for what is active."""
+    return _VIEWS.get(word, _ACTIVE)
 
 
 def find(hub: Hub, experiment_id: str, deleted: tuple[bool, ...] = (False, True)) -> Project:
-    if not re.fullmatch(r"\d{1,18}", experiment_id):
-        raise invalid(
-            f"Invalid experiment ID '{experiment_id}'. Experiment ID must be a valid integer."
-            if experiment_id
-            else "Missing value for required parameter 'experiment_id'."
-        )
+    if not re.fullmatch(r"-?\d{1,18}", experiment_id, re.ASCII):
+        raise invalid(f"Invalid experiment ID '{experiment_id}'. Experiment ID must be a valid integer.")
     try:
         project = hub.projects.get(str(int(experiment_id)))
     except NotFound:
@@ -64,9 +70,8 @@ def adopt_projects(hub: Hub) -> None:
 
 
 def create(call: Call) -> dict[str, Any]:
-    name = fields.text(call, "name", required=True)
-    tags = dict(fields.pairs(call, "tags"))
-    location = fields.text(call, "artifact_location")
+    sent = _CREATE.read(call)
+    name, location, tags = sent["name"], sent["artifact_location"], dict(sent["tags"])
     _check_name(name)
     for key, value in tags.items():
         _check_tag(key, value)
@@ -94,17 +99,21 @@ def _check_tag(key: str, value: str) -> None:
 
 def _check_location(location: str) -> None:
     """It is text to us, and never opened; what could never be one is refused all the same."""
-    if len(location) > 2048 or not location.isprintable() or ".." in location.split("/"):
+    if len(location) > 2048 or not location.isprintable():
         raise invalid(f"Invalid artifact_location: {location[:200]!r}")
+    if "#" in location or ";" in location.rpartition("/")[2]:
+        raise invalid("'artifact_location' URL can't include fragments or params.")
+    if location.startswith("mlflow-artifacts:") and ".." in location.split("/"):
+        raise invalid(f"Invalid artifact_location: {location[:200]!r} leads out of the artifacts of this server.")
 
 
 def get(call: Call) -> dict[str, Any]:
-    found = find(call.hub, fields.text(call, "experiment_id", required=True))
+    found = find(call.hub, _ID.read(call)["experiment_id"])
     return {"experiment": experiment(call.hub, found)}
 
 
 def get_by_name(call: Call) -> dict[str, Any]:
-    name = fields.text(call, "experiment_name", required=True)
+    name = _NAMED.read(call)["experiment_name"]
     adopt_projects(call.hub)
     try:
         return {"experiment": experiment(call.hub, call.hub.projects.named(name))}
@@ -113,22 +122,22 @@ def get_by_name(call: Call) -> dict[str, Any]:
 
 
 def delete(call: Call) -> dict[str, Any]:
-    project = find(call.hub, fields.text(call, "experiment_id", required=True), (False,))
+    project = find(call.hub, _ID.read(call)["experiment_id"], (False,))
     call.hub.delete_project(project.id, True, call.actor)
     return {}
 
 
 def restore(call: Call) -> dict[str, Any]:
-    project = find(call.hub, fields.text(call, "experiment_id", required=True), (True,))
+    project = find(call.hub, _ID.read(call)["experiment_id"], (True,))
     call.hub.delete_project(project.id, False, call.actor)
     return {}
 
 
 def update(call: Call) -> dict[str, Any]:
-    experiment_id = fields.text(call, "experiment_id", required=True)
-    name = fields.text(call, "new_name", required=True)
+    sent = _UPDATE.read(call)
+    name = sent["new_name"]
     _check_name(name)
-    project = find(call.hub, experiment_id)
+    project = find(call.hub, sent["experiment_id"])
     if project.deleted is not None:
         raise MlflowError("INVALID_STATE", "Cannot rename a non-active experiment.")
     try:
@@ -139,48 +148,44 @@ def update(call: Call) -> dict[str, Any]:
 
 
 def set_tag(call: Call) -> dict[str, Any]:
-    experiment_id = fields.text(call, "experiment_id", required=True)
-    key = fields.text(call, "key", required=True)
-    value = fields.text(call, "value")
+    sent = _SET_TAG.read(call)
+    key, value = sent["key"], sent["value"]
     _check_tag(key, value)
-    project = find(call.hub, experiment_id)
+    project = find(call.hub, sent["experiment_id"])
     check_active(project)
     call.hub.projects.tag(project.id, key, value, call.actor)
     return {}
 
 
 def delete_tag(call: Call) -> dict[str, Any]:
-    experiment_id = fields.text(call, "experiment_id", required=True)
-    key = fields.text(call, "key", required=True)
-    project = find(call.hub, experiment_id)
+    sent = _DELETE_TAG.read(call)
+    key = sent["key"]
+    project = find(call.hub, sent["experiment_id"])
     check_active(project)
     if key not in project.tags:
-        raise missing(f"No tag with name: {key} in experiment with id {experiment_id}")
+        raise missing(f"No tag with name: {key} in experiment with id {project.id}")
     call.hub.projects.tag(project.id, key, None, call.actor)
     return {}
 
 
 def search(call: Call) -> dict[str, Any]:
-    most = fields.whole(call, "max_results", default=0) or 0
+    sent = _SEARCH.read(call)
+    most = sent["max_results"] or 0
+    wrong = f"Invalid value {most} for parameter 'max_results' supplied. It must be "
     if most <= 0:
-        raise invalid(
-            f"Invalid value {most} for parameter 'max_results' supplied. It must be a positive integer, and at most "
-            f"{_MOST_RESULTS}"
-            if call.body.get("max_results") is not None or call.argument("max_results")
-            else "Invalid value for parameter 'max_results' supplied. It must be a positive integer"
-        )
+        raise invalid(wrong + "a positive integer")
     if most > _MOST_RESULTS:
-        raise invalid(f"Invalid value for max_results. It must be at most {_MOST_RESULTS}, but got {most}")
+        raise invalid(f"{wrong}at most {_MOST_RESULTS}")
     adopt_projects(call.hub)
-    wanted = view(call, "view_type")
-    conditions = parse_filter(fields.text(call, "filter"), "experiments")
+    wanted = view(sent["view_type"])
+    conditions = parse_filter(sent["filter"], EXPERIMENTS)
+    order = [parse_order(clause, EXPERIMENTS) for clause in sent["order_by"]]
     found = [
         project
         for project in call.hub.projects.all()
         if (project.deleted is not None) in wanted and all(_passes(call.hub, project, part) for part in conditions)
     ]
-    found = _ordered(call.hub, found, fields.texts(call, "order_by"))
-    shown, token = page(found, most, fields.text(call, "page_token"))
+    shown, token = page(_ordered(call.hub, found, order), most, sent["page_token"])
     answer: dict[str, Any] = {}
     if shown:
         answer["experiments"] = [experiment(call.hub, project) for project in shown]
@@ -193,28 +198,63 @@ def _passes(hub: Hub, project: Project, condition: Condition) -> bool:
     if condition.space == "tag":
         value: Any = project.tags.get(condition.key)
     else:
-        value = experiment(hub, project).get({"id": "experiment_id"}.get(condition.key, condition.key))
+        value = experiment(hub, project).get(condition.key)
     return matches_text(value, condition)
 
 
-def _ordered(hub: Hub, found: list[Project], order_by: list[str]) -> list[Project]:
-    keys = {
-        "name": lambda project: project.name,
-        "experiment_id": lambda project: int(project.id),
-        "creation_time": lambda project: project.created,
-        "last_update_time": lambda project: milliseconds(project.updated),
-    }
+_ORDERED = {
+    "name": lambda project: project.name,
+    "experiment_id": lambda project: int(project.id),
+    "creation_time": lambda project: project.created,
+    "last_update_time": lambda project: milliseconds(project.updated),
+}
+
+
+def _ordered(hub: Hub, found: list[Project], order: list[Sorting]) -> list[Project]:
     found = sorted(found, key=lambda project: -int(project.id))
     found.sort(key=lambda project: -(project.created or experiment(hub, project)["creation_time"] / 1000))
-    for clause in reversed(order_by):
-        words = clause.split()
-        name = words[0].removeprefix("attribute.").removeprefix("attributes.") if words else ""
-        name = name.strip('`"')
-        turned = words[1].upper() if len(words) > 1 else "ASC"
-        if name not in keys or turned not in ("ASC", "DESC") or len(words) > 2:
-            raise invalid(f"Invalid order_by entity: {clause}")
-        found.sort(key=keys[name], reverse=turned == "DESC")
+    for one in reversed(order):
+        if one.space != "attribute":
+            raise invalid(f"Invalid order_by entity: {one.space}")
+        found.sort(key=_ORDERED[one.key], reverse=one.down)
     return found
+
+
+def search_datasets(call: Call) -> dict[str, Any]:
+    """The datasets that the runs of some experiments read, for MLflow's web pages: each once per context."""
+    experiment_ids = _DATASETS.read(call)["experiment_ids"]
+    if not experiment_ids:
+        raise invalid("SearchDatasets request must specify at least one experiment_id.")
+    if len(experiment_ids) > _MOST_DATASET_EXPERIMENTS:
+        raise invalid(
+            f"SearchDatasets request cannot specify more than {_MOST_DATASET_EXPERIMENTS} experiment_ids. "
+            f"Received {len(experiment_ids)} experiment_ids."
+        )
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    known = {project.id: project.name for project in call.hub.projects.all()}
+    for experiment_id in dict.fromkeys(experiment_ids):
+        if experiment_id not in known:
+            continue
+        node = In(Index("", "project"), (known[experiment_id],))
+        for document in call.hub.index().search(node, limit=None, sort=["created"], strict=False):
+            for item in document["datasets"]:
+                summary = _summary(experiment_id, item)
+                found.setdefault(tuple(summary.values()), summary)
+    summaries = sorted(found.values(), key=_summary_order)
+    return {"dataset_summaries": summaries[:_MOST_SUMMARIES]} if found else {}
+
+
+def _summary_order(summary: dict[str, Any]) -> tuple[str, str, int, str]:
+    context = str(summary.get("context", ""))
+    rank = _CONTEXTS.index(context) if context in _CONTEXTS else len(_CONTEXTS)
+    return summary["name"], summary["digest"], rank, context
+
+
+def _summary(experiment_id: str, item: dict[str, Any]) -> dict[str, Any]:
+    dataset = item.get("dataset") or {}
+    contexts = [tag.get("value") for tag in item.get("tags") or () if tag.get("key") == "mlflow.data.context"]
+    summary = {"experiment_id": experiment_id, "name": dataset.get("name", ""), "digest": dataset.get("digest", "")}
+    return summary | ({"context": contexts[0]} if contexts else {})
 
 
 ROUTES = [
@@ -228,4 +268,5 @@ ROUTES = [
     *both("POST", "experiments/delete-experiment-tag", delete_tag, scope="write"),
     *both("POST", "experiments/search", search),
     *both("GET", "experiments/search", search),
+    Route("POST", "/ajax-api/2.0/mlflow/experiments/search-datasets", search_datasets, style="mlflow"),
 ]

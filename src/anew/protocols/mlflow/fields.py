@@ -9,12 +9,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from anew.index.columns import written
 from anew.protocols.mlflow.errors import MlflowError, invalid
 from anew.routes import Call
 
 _HELP = " See the API docs for more information about request parameters."
 _NAME = re.compile(r"[/\w.\- :]*")
 _RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}", re.ASCII)
+_HALF = 1 << 63
 MOST_KEY = 250
 MOST_PARAM = 6000
 MOST_TAG = 8000
@@ -32,19 +34,8 @@ def text(call: Call, name: str, *, required: bool = False, default: str = "") ->
             raise missing_value(name)
         return default
     if not isinstance(value, str):
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return str(value)
         raise wrong_type(name, value)
     return value
-
-
-def run_id(call: Call, *, required: bool = True) -> str:
-    """`run_id`, or what old clients call `run_uuid`."""
-    if call.body.get("run_id") in (None, "") and not call.argument("run_id"):
-        other = text(call, "run_uuid")
-        if other:
-            return other
-    return text(call, "run_id", required=required)
 
 
 def whole(call: Call, name: str, *, required: bool = False, default: int | None = None) -> int | None:
@@ -55,30 +46,34 @@ def whole(call: Call, name: str, *, required: bool = False, default: int | None 
         if required:
             raise missing_value(name)
         return default
-    return as_whole(name, value)
-
-
-def as_whole(name: str, value: Any) -> int:
-    """A 64-bit whole number, also as text. Raises MlflowError."""
-    if isinstance(value, bool):
-        raise wrong_type(name, value)
     try:
-        number = int(value) if isinstance(value, (int, str)) or float(value).is_integer() else None
-    except (ValueError, TypeError, OverflowError):
-        number = None
-    if number is None or not -(2**63) <= number < 2**63:
-        raise wrong_type(name, value)
-    return number
+        return as_whole(value)
+    except ValueError:
+        raise wrong_type(name, value) from None
 
 
-def as_number(name: str, value: Any) -> float:
-    """A number, also as text: "NaN", "Infinity", "1.5". Raises MlflowError."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise wrong_type(name, value)
+def as_whole(value: Any) -> int:
+    """A 64-bit whole number, also as text. Raises ValueError."""
+    if type(value) is not int:
+        if isinstance(value, str) or (type(value) is float and value.is_integer()):
+            value = int(value)
+        else:
+            raise ValueError
+    if not -_HALF <= value < _HALF:
+        raise ValueError
+    return int(value)
+
+
+def as_number(value: Any) -> float:
+    """A number, also as text: "NaN", "Infinity", "1.5". Raises ValueError."""
+    if type(value) is float:
+        return value
+    if type(value) not in (int, str):
+        raise ValueError
     try:
         return float(value)
-    except (ValueError, OverflowError):
-        raise wrong_type(name, value) from None
+    except OverflowError:
+        raise ValueError from None
 
 
 def shown_number(value: float) -> float | str:
@@ -105,19 +100,6 @@ def texts(call: Call, name: str, *, required: bool = False) -> list[str]:
     found = items(call, name, required=required)
     if not all(isinstance(item, str) for item in found):
         raise wrong_type(name, found)
-    return found
-
-
-def pairs(call: Call, name: str) -> list[Pair]:
-    """A list of {key, value}: the keys are there. Raises MlflowError."""
-    found = []
-    for at, item in enumerate(items(call, name)):
-        if not isinstance(item, dict):
-            raise wrong_type(name, call.body[name])
-        key, value = item.get("key"), item.get("value")
-        if key is None or key == "":
-            raise invalid(f"Missing value for required parameter '{name}[{at}].key'.{_HELP}")
-        found.append((str(key), "" if value is None else str(value)))
     return found
 
 
@@ -180,6 +162,24 @@ def check_param(key: str, value: str, path: str = "") -> Pair:
     check_name(key, f"{path}.key" if path else "key")
     check_length("Param key", MOST_KEY, key)
     return key, check_length("Param value", MOST_PARAM, value, cut=True)
+
+
+def as_config(params: dict[str, str]) -> dict[str, Any]:
+    """The body of a config event: values as what they mean, and beside them the texts that these are not written as."""
+    values = {key: typed(value) for key, value in params.items()}
+    raw = {key: value for key, value in params.items() if _written(values[key]) != value}
+    return {"values": values, "source": "mlflow"} | ({"raw": raw} if raw else {})
+
+
+def is_plain(sent: str) -> bool:
+    """Whether the index finds a parameter by this text, and nothing else with it."""
+    value = typed(sent)
+    return _written(value) == sent if value is not sent else sent.lower() not in ("true", "false")
+
+
+def _written(value: Any) -> str:
+    """As the index writes a cell, which is a float64."""
+    return written(float(value) if type(value) is int else value)
 
 
 def typed(sent: str) -> Any:

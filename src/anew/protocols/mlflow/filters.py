@@ -1,45 +1,44 @@
-"""MLflow's filter strings: comparisons joined by AND, read into conditions and into Anew's query tree."""
+"""MLflow's filter strings: comparisons joined by AND, and its order_by clauses; read into conditions.
+
+What is refused is refused in MLflow's words, which differ between runs and experiments: a grammar holds them.
+"""
 
 from __future__ import annotations
 
 import math
 import operator
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, NoReturn
 
-from anew.errors import QueryError
 from anew.index.evaluate import like
-from anew.index.lexer import Token, pieces, tokenize
 from anew.protocols.mlflow.errors import invalid
 
-_SPACES = {
-    "metric": "metric", "metrics": "metric", "param": "param", "params": "param", "parameter": "param",
-    "parameters": "param", "tag": "tag", "tags": "tag", "attribute": "attribute", "attributes": "attribute",
-    "attr": "attribute", "run": "attribute", "dataset": "dataset", "datasets": "dataset",
-}  # fmt: skip
-_ALIASES = {
-    "created": "start_time", "Created": "start_time", "run name": "run_name", "Run name": "run_name",
-    "Run Name": "run_name",
-}  # fmt: skip
-RUN_ATTRIBUTES = {"run_id", "run_name", "status", "user_id", "artifact_uri", "start_time", "end_time", "created"}
-_ATTRIBUTES = {
-    "runs": RUN_ATTRIBUTES,
-    "experiments": {"name", "creation_time", "last_update_time", "experiment_id"},
-    "models": {"name", "model_id", "model_type", "status", "source_run_id", "creation_timestamp", "creation_time",
-               "last_updated_timestamp", "last_updated_time", "experiment_id"},
-}  # fmt: skip
-_NUMERIC = {
-    "start_time", "end_time", "creation_time", "last_update_time", "creation_timestamp", "last_updated_timestamp",
-    "last_updated_time",
-}  # fmt: skip
-_DATASETS = {"name", "digest", "context"}
-_NUMBER_SIGNS = {"=", "!=", ">", ">=", "<", "<="}
-_TEXT_SIGNS = {"=", "!=", "LIKE", "ILIKE"}
+_NUMBER_SIGNS = ("!=", "<", "<=", "=", ">", ">=")
+_TEXT_SIGNS = ("!=", "=", "ILIKE", "LIKE")
+_LISTED_SIGNS = (*_TEXT_SIGNS, "IN", "NOT IN")
+_NULL_SIGNS = ("IS NOT NULL", "IS NULL")
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq, "!=": operator.ne, ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,
 }  # fmt: skip
+_QUOTES = ("'", '"')
+_KEYWORDS = {"NULL", "TRUE", "FALSE", "NAN", "AND", "OR", "NOT", "IN", "IS", "LIKE", "ILIKE", "BETWEEN"}
+_PART = r"[^\W\d]\w*|`[^`]*`"
+_NAME = rf"(?:{_PART})(?:\.(?:\w+|`[^`]*`|\"[^\"]*\")?)*"
+_TOKEN = re.compile(
+    rf"""
+    (?P<space>\s+)
+  | (?P<text>'[^']*'|"[^"]*")
+  | (?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
+  | (?P<comment>--.*)
+  | (?P<operation>{_NAME}(?:[-+*/%][\w`]+)+)
+  | (?P<name>{_NAME})
+  | (?P<operator><=|>=|!=|==|<>|=|<|>)
+  | (?P<mark>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -54,171 +53,283 @@ class Condition:
     value: Any = None
 
 
-def parse_filter(text: str, of: str = "runs") -> list[Condition]:
-    """The conditions of a filter string over runs, experiments or logged models. Raises MlflowError."""
-    if not text.strip():
+@dataclass(frozen=True)
+class Sorting:
+    """One part of an order."""
+
+    space: str
+    key: str
+    down: bool
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """What can be asked of one kind of thing. `spaces`: how a kind of field may be called, and which it is."""
+
+    spaces: Mapping[str, str]
+    unknown_space: str
+    attributes: frozenset[str]
+    ordered: frozenset[str]
+    numeric: frozenset[str]
+    listed: frozenset[str]
+    nullable: frozenset[str]
+    no_null: str
+    tag_signs: str  # what is said of a sign ($) that tags don't take
+    quote: str = "'"  # around each clause that is refused
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+
+def _set(names: Collection[str]) -> str:
+    """MLflow prints Python's sets."""
+    return "{" + ", ".join(map(repr, sorted(names))) + "}"
+
+
+_RUN_KEYS = {"run_id", "run_name", "status", "user_id", "artifact_uri", "start_time", "end_time", "created", "Created"}
+_RUN_NAMES = {"run name", "Run name", "Run Name"}
+_EXPERIMENT_KEYS = frozenset({"name", "creation_time", "last_update_time", "experiment_id"})
+
+RUNS = Grammar(
+    spaces={
+        "metric": "metric", "metrics": "metric", "param": "parameter", "params": "parameter",
+        "parameter": "parameter", "parameters": "parameter", "tag": "tag", "tags": "tag", "attribute": "attribute",
+        "attributes": "attribute", "attr": "attribute", "run": "attribute", "dataset": "dataset",
+        "datasets": "dataset",
+    },
+    unknown_space="Invalid entity type '{}'. Valid values are ['metric', 'parameter', 'tag', 'attribute', 'dataset']",
+    attributes=frozenset(_RUN_KEYS | _RUN_NAMES),
+    ordered=frozenset(_RUN_KEYS),
+    numeric=frozenset({"start_time", "end_time", "created", "Created"}),
+    listed=frozenset({"run_id"}),
+    nullable=frozenset({"tag", "parameter"}),
+    no_null="IS NULL / IS NOT NULL is only supported for tags and params, not for '{space}' '{key}'",
+    tag_signs="Invalid comparator '$' not one of '" + _set((*_TEXT_SIGNS, *_NULL_SIGNS)),
+    aliases={"created": "start_time", "Created": "start_time"} | dict.fromkeys(_RUN_NAMES, "run_name"),
+)  # fmt: skip
+EXPERIMENTS = Grammar(
+    spaces={"attribute": "attribute", "tag": "tag", "tags": "tag"},
+    unknown_space="Invalid entity type '{}'. Valid entity types are ('attribute', 'tag', 'tags')",
+    attributes=_EXPERIMENT_KEYS,
+    ordered=_EXPERIMENT_KEYS,
+    numeric=frozenset({"creation_time", "last_update_time"}),
+    listed=frozenset({"experiment_id"}),
+    nullable=frozenset({"tag"}),
+    no_null="IS NULL / IS NOT NULL is only supported for tags, not for attribute '{key}'",
+    tag_signs="Invalid comparator for tag: $",
+    quote="",
+)
+_DATASETS = frozenset({"name", "digest", "context"})
+
+
+class Token(NamedTuple):
+    kind: str  # text, number, name, operation, operator, list, mark, comment, end
+    value: str  # as it is written
+
+
+def tokens_of(text: str) -> list[Token]:
+    """The tokens of a filter; brackets, with what is in them, are one."""
+    found: list[Token] = []
+    depth = 0
+    for match in _TOKEN.finditer(text):
+        kind, value = str(match.lastgroup), match[0]
+        if depth:
+            found[-1] = Token("list", found[-1].value + value)
+        elif kind != "space":
+            found.append(Token("list" if value == "(" else kind, value))
+        if kind == "mark" and value in "()":
+            depth = max(0, depth + (1 if value == "(" else -1))
+    return found
+
+
+def parse_filter(text: str, grammar: Grammar = RUNS) -> list[Condition]:
+    """The conditions of a filter string. Raises MlflowError."""
+    if not text:
         return []
-    try:
-        tokens = tokenize(text)
-    except QueryError as error:
-        raise invalid(f"Invalid filter '{text}'. {str(error).splitlines()[0]}") from None
-    reader = _Reader(text, tokens, of)
-    found = [reader.condition()]
-    while reader.now.kind != "end":
-        if reader.now.kind != "keyword" or reader.now.value != "and":
-            raise invalid(f"Invalid clause(s) in filter string: {reader.rest()}")
-        reader.at += 1
-        if reader.now.kind == "end":
-            raise invalid("Invalid clause(s) in filter string: 'AND'")
+    tokens = tokens_of(text)
+    if not tokens:
+        raise invalid(f"Invalid filter '{text}'. Could not be parsed.")
+    if any(token == ("mark", ";") for token in tokens[:-1]):
+        raise invalid(f"Search filter contained multiple expression {text!r}. Provide AND-ed expression list.")
+    reader = _Reader(tokens, grammar)
+    found = []
+    while reader.more():
         found.append(reader.condition())
     return found
 
 
+def comparison(tokens: list[Token], at: int) -> tuple[str, int]:
+    """The comparison sign at a place, in capitals, and where it ends; "" for none."""
+    words = [token.value.upper() for token in tokens[at : at + 3]] + ["", "", ""]
+    kind = tokens[at].kind if at < len(tokens) else "end"
+    if kind == "operator" or (kind == "name" and words[0] in ("LIKE", "ILIKE", "IN")):
+        return words[0], at + 1
+    if words[0] == "NOT" and words[1] in ("LIKE", "ILIKE", "IN"):
+        return f"NOT {words[1]}", at + 2
+    if words[:2] == ["IS", "NULL"]:
+        return "IS NULL", at + 2
+    if words[:3] == ["IS", "NOT", "NULL"]:
+        return "IS NOT NULL", at + 3
+    return "", at
+
+
 class _Reader:
-    def __init__(self, text: str, tokens: list[Token], of: str) -> None:
-        self.text, self.tokens, self.of, self.at = text, tokens, of, 0
+    def __init__(self, tokens: list[Token], grammar: Grammar) -> None:
+        self.tokens, self.grammar, self.at = tokens, grammar, 0
 
-    @property
-    def now(self) -> Token:
-        return self.tokens[self.at]
-
-    def rest(self) -> str:
-        words = [repr(token.value) for token in self.tokens[self.at : -1]]
-        return ", ".join(words)
+    def more(self) -> bool:
+        """Go on to the next condition. There may be more ANDs than one, also before the first and behind the last."""
+        start = self.at
+        while self.at < len(self.tokens) and self.tokens[self.at].value.upper() == "AND":
+            self.at += 1
+        if self.at < len(self.tokens) and 0 < start == self.at:
+            self._refuse(self.tokens[start : start + 1])
+        return self.at < len(self.tokens)
 
     def condition(self) -> Condition:
-        start = self.at
-        if self.now.kind not in ("word", "text"):
-            raise invalid(f"Invalid clause(s) in filter string: {self.rest()}")
-        space, key = self._identifier(self.now)
-        self.at += 1
-        sign = self._sign(start)
-        if sign in ("IS NULL", "IS NOT NULL"):
-            if space not in ("param", "tag"):
-                raise invalid(
-                    f"IS NULL / IS NOT NULL is only supported for tags and params, not for '{_long(space)}' '{key}'"
-                )
-            return Condition(space, key, sign)
-        condition = Condition(space, key, sign, self._value(space, key, sign))
-        self._check(condition)
-        return condition
+        left = self.tokens[self.at]
+        sign, after = comparison(self.tokens, self.at + 1)
+        if left.value.upper() in _KEYWORDS or left.kind not in ("name", "operation", "text", "number") or not sign:
+            self._refuse(self.tokens[self.at : self.at + 1])
+        if left.kind in ("operation", "number") or left.value.startswith("'"):
+            raise invalid(f"Invalid comparison clause. Expected 'Identifier' found '{left.value}'")
+        if sign in _NULL_SIGNS:
+            self.at = after
+            space, key = identifier(left.value, self.grammar, self.grammar.attributes)
+            if space not in self.grammar.nullable:
+                raise invalid(self.grammar.no_null.format(space=space, key=key))
+            return Condition(space_of(space), key, sign)
+        right = self.tokens[after] if after < len(self.tokens) else Token("end", "")
+        listed = sign in ("IN", "NOT IN")
+        if right.kind not in ("text", "number", "name", "list") or (listed and right.kind != "list"):
+            self._refuse(self.tokens[self.at :])
+        self.at = after + 1
+        space, key = identifier(left.value, self.grammar, self.grammar.attributes)
+        value = self._value(space, key, right)
+        key = self.grammar.aliases.get(key, key) if space == "attribute" else key
+        self._check_sign(space, key, sign)
+        return Condition(space_of(space), key, sign, value)
 
-    def _identifier(self, token: Token) -> tuple[str, str]:
-        parts = pieces(token.value) if token.kind == "word" else [(True, token.value)]
-        whole = "".join(part for _, part in parts)
-        quoted, first = parts[0]
-        head, dot, tail = first.partition(".")
-        space = _SPACES.get(head)
-        if quoted or not dot:
-            space, key = "attribute", whole
-        elif space is None:
-            raise invalid(
-                f"Invalid entity type '{head}'. Valid values are ['metric', 'parameter', 'tag', 'attribute', 'dataset']"
-            )
-        else:
-            key = tail + "".join(part for _, part in parts[1:])
-        if space == "attribute":
-            key = _ALIASES.get(key, key)
-            if key not in _ATTRIBUTES[self.of]:
-                shown = sorted(_ATTRIBUTES[self.of])
-                raise invalid(f"Invalid attribute key '{key}' specified. Valid keys are '{shown}'")
-        if space == "dataset" and key not in _DATASETS:
-            raise invalid(f"Invalid dataset key '{key}' specified. Valid keys are '{sorted(_DATASETS)}'")
-        return str(space), key
+    def _refuse(self, tokens: list[Token]) -> NoReturn:
+        quote = self.grammar.quote
+        shown = ", ".join(f"{quote}{token.value}{quote}" for token in tokens)
+        raise invalid(f"Invalid clause(s) in filter string: {shown}")
 
-    def _sign(self, start: int) -> str:
-        token = self.now
-        self.at += 1
-        word = token.value.upper()
-        if token.kind == "operator":
-            return {"==": "=", "<>": "!="}.get(token.value, token.value)
-        if token.kind == "keyword" and word in ("LIKE", "ILIKE", "IN"):
-            return word
-        if token.kind == "keyword" and word in ("NOT", "IS"):
-            then = self.now.value.upper()
-            self.at += 1
-            if word == "NOT" and then in ("IN", "LIKE", "ILIKE"):
-                return f"NOT {then}"
-            if word == "IS" and then == "NULL":
-                return "IS NULL"
-            if word == "IS" and then == "NOT" and self.now.value.upper() == "NULL":
-                self.at += 1
-                return "IS NOT NULL"
-        self.at = start
-        raise invalid(f"Invalid clause(s) in filter string: {self.rest()}")
-
-    def _value(self, space: str, key: str, sign: str) -> Any:
-        token = self.now
-        if sign in ("IN", "NOT IN"):
-            if not (space == "dataset" or (space == "attribute" and key not in _NUMERIC)):
-                raise invalid(
-                    "Only ['artifact_uri', 'run_id', 'run_name', 'status', 'user_id'] attributes support comparison "
-                    "with a list of quoted string values."
-                )
-            return self._list()
-        self.at += 1
-        if space == "metric" or key in _NUMERIC:
+    def _value(self, space: str, key: str, token: Token) -> Any:
+        if space == "metric" or (space == "attribute" and key in self.grammar.numeric):
             if token.kind != "number":
                 kind = "metric" if space == "metric" else f"numeric attribute: {key}"
-                raise invalid(f"Expected numeric value type for {kind}. Found {self._shown(token)}")
-            return float(token.value)
-        if token.kind != "text":
-            if space == "attribute":
-                raise invalid(f"Expected a quoted string value for attributes. Got value {self._shown(token)}")
-            if space == "dataset":
-                raise invalid(f"Expected a quoted string value for dataset attributes. Got value {self._shown(token)}")
-            kind = "parameter" if space == "param" else space
+                raise invalid(f"Expected numeric value type for {kind}. Found {token.value}")
+            return int(token.value) if space != "metric" and token.value.lstrip("-").isdigit() else float(token.value)
+        if token.kind == "list" and space in ("attribute", "dataset"):
+            if space == "attribute" and key not in self.grammar.listed:
+                raise invalid(
+                    f"Only {sorted(self.grammar.listed)} attributes support comparison with a list of quoted string "
+                    "values."
+                )
+            return texts_of(token.value)
+        if token.kind == "text":
+            return token.value[1:-1]
+        if token.kind == "name" and token.value.upper() not in _KEYWORDS:
             raise invalid(
-                f"Expected a quoted string value for {kind} (e.g. 'my-value'). Got value {self._shown(token)}"
+                "Parameter value is either not quoted or unidentified quote types used for string value "
+                f"{token.value}. Use either single or double quotes."
             )
-        return token.value
+        what = {"attribute": "attributes", "dataset": "dataset attributes"}.get(space, f"{space} (e.g. 'my-value')")
+        raise invalid(f"Expected a quoted string value for {what}. Got value {token.value}")
 
-    def _shown(self, token: Token) -> str:
-        return token.value if token.kind != "text" else f"'{token.value}'"
-
-    def _list(self) -> tuple[str, ...]:
-        values: list[str] = []
-        if self.now.value != "(":
-            raise invalid(f"Invalid clause(s) in filter string: {self.rest()}")
-        self.at += 1
-        while self.now.kind == "text":
-            values.append(self.now.value)
-            self.at += 1
-            if self.now.value == ",":
-                self.at += 1
-        if self.now.value != ")" or not values:
-            raise invalid(
-                "While parsing a list in the query, expected string value, punctuation, or whitespace, but got "
-                f"different type in list: {self._shown(self.now)}"
-            )
-        self.at += 1
-        return tuple(values)
-
-    def _check(self, condition: Condition) -> None:
-        space, sign = condition.space, condition.sign
-        if space == "metric" or condition.key in _NUMERIC:
-            kind, allowed = ("metric" if space == "metric" else "attribute"), _NUMBER_SIGNS
-        elif space in ("param", "tag"):
-            kind, allowed = _long(space), _TEXT_SIGNS
-        else:
-            kind, allowed = space, _TEXT_SIGNS | {"IN", "NOT IN"}
-        if sign not in allowed:
-            raise invalid(f"Invalid comparator '{sign}' not one of '{sorted(allowed)}' for {kind}")
+    def _check_sign(self, space: str, key: str, sign: str) -> None:
+        wrong = f"Invalid comparator '{sign}' not one of '"
+        if space == "metric" and sign not in _NUMBER_SIGNS:
+            raise invalid(wrong + _set(_NUMBER_SIGNS))
+        if space == "parameter" and sign not in _TEXT_SIGNS:
+            raise invalid(wrong + _set((*_TEXT_SIGNS, *_NULL_SIGNS)) + "'")
+        if space == "tag" and sign not in _TEXT_SIGNS:
+            raise invalid(self.grammar.tag_signs.replace("$", sign))
+        if space == "dataset" and sign not in _LISTED_SIGNS:
+            raise invalid(wrong + _set(_LISTED_SIGNS))
+        if space == "attribute":
+            is_number = key in self.grammar.numeric
+            if sign not in (_NUMBER_SIGNS if is_number else _LISTED_SIGNS):
+                raise invalid(wrong + _set(_LISTED_SIGNS) + ("" if is_number else "'"))
 
 
-def _long(space: str) -> str:
-    return "parameter" if space == "param" else space
+def identifier(written: str, grammar: Grammar, keys: frozenset[str]) -> tuple[str, str]:
+    """Space (as MLflow calls it) and key of a field as it is written. Raises MlflowError."""
+    head, dot, tail = written.partition(".")
+    if not dot or written[0] in "`\"'":
+        space, key = "attribute", written
+    else:
+        found = grammar.spaces.get(_bare(head))
+        if found is None:
+            raise invalid(grammar.unknown_space.format(_bare(head)))
+        space, key = found, tail
+    key = _bare(key)
+    if space == "attribute" and key not in keys:
+        raise invalid(f"Invalid attribute key '{key}' specified. Valid keys are '{_set(keys)}'")
+    if space == "dataset" and key not in _DATASETS:
+        raise invalid(f"Invalid dataset key '{key}' specified. Valid keys are '{_set(_DATASETS)}'")
+    return space, key
+
+
+def space_of(space: str) -> str:
+    """MLflow says parameter where conditions say param."""
+    return "param" if space == "parameter" else space
+
+
+def _bare(written: str) -> str:
+    for quote in ("`", *_QUOTES):
+        if len(written) > 1 and written[0] == written[-1] == quote:
+            return written[1:-1]
+    return written
+
+
+def texts_of(written: str) -> tuple[str, ...]:
+    """The texts of a list in brackets. Raises MlflowError."""
+    inner = tokens_of(written[1:-1]) if written.endswith(")") else [Token("mark", "(")]
+    if not inner:
+        raise invalid(
+            "While parsing a list in the query, expected a non-empty list of string values, but got empty list"
+        )
+    if any(token.kind != "text" and token.value != "," for token in inner):
+        raise invalid(
+            "While parsing a list in the query, expected string value, punctuation, or whitespace, but got different "
+            f"type in list: {written}"
+        )
+    return tuple(token.value[1:-1] for token in inner if token.kind == "text")
+
+
+def parse_order(clause: str, grammar: Grammar = RUNS) -> Sorting:
+    """A clause of order_by. Raises MlflowError."""
+    tokens = tokens_of(clause)
+    known = tokens and tokens[0].kind in ("name", "text") and all(token.kind == "name" for token in tokens[1:])
+    if not known or len(tokens) > 2:
+        raise invalid(f"Invalid order_by clause '{clause}'. Could not be parsed.")
+    turned = tokens[1].value.lower() if len(tokens) == 2 else "asc"
+    if turned not in ("asc", "desc"):
+        raise invalid(f"Invalid ordering key in order_by clause '{clause}'.")
+    space, key = identifier(tokens[0].value, grammar, grammar.ordered)
+    if space == "dataset":
+        raise invalid("Invalid identifier type 'dataset'")
+    return Sorting(space_of(space), grammar.aliases.get(key, key) if space == "attribute" else key, turned == "desc")
+
+
+def parse_orders(clauses: Collection[str], grammar: Grammar = RUNS) -> list[Sorting]:
+    """All clauses of order_by. Raises MlflowError, also for a field that is named twice."""
+    found = [parse_order(clause, grammar) for clause in clauses]
+    if len({(one.space, one.key) for one in found}) < len(found):
+        raise invalid(f"`order_by` contains duplicate fields: {list(clauses)}")
+    return found
 
 
 def matches_text(value: Any, condition: Condition) -> bool:
     """Whether a value passes a condition; what is missing passes IS NULL alone."""
     sign, wanted = condition.sign, condition.value
-    if sign in ("IS NULL", "IS NOT NULL"):
+    if sign in _NULL_SIGNS:
         return (value is None) == (sign == "IS NULL")
     if value is None:
         return False
-    if isinstance(wanted, float):
-        return not math.isnan(float(value)) and _COMPARE[sign](float(value), wanted)
+    if isinstance(wanted, (int, float)):
+        number = float(value) if not isinstance(value, int) else value
+        return not math.isnan(number) and _COMPARE[sign](number, wanted)
     text = str(value)
     if sign in ("IN", "NOT IN"):
         return (text in wanted) == (sign == "IN")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from anew.hub import Hub
 from anew.protocols.mlflow import fields
 from anew.protocols.mlflow.entities import Json
 from anew.protocols.mlflow.errors import invalid
+from anew.protocols.mlflow.messages import RUN, TEXT, TEXTS, WHOLE, Message
 from anew.protocols.mlflow.paging import offset_of, token_of
 from anew.protocols.mlflow.routes import both
-from anew.protocols.mlflow.runs import get_document
 from anew.routes import Call, Route
 
 _MOST_BULK = 25_000
@@ -29,12 +30,13 @@ def points(hub: Hub, run_id: str, key: str, kind: str = "runs") -> Table:
     index = hub.index(kind)
     try:
         series = index.series(run_id, key)
-    except NotFound:
+    except NotFound:  # no such metric, or no such run
         empty = np.empty(0)
         return empty, empty, empty
     times = np.rint(series.times * 1000).astype(np.int64)
     steps = series.steps.astype(np.int64)
-    order = np.lexsort((series.values, steps, times))
+    # NaN stands among the zeros.
+    order = np.lexsort((np.isnan(series.values), np.where(np.isnan(series.values), 0.0, series.values), steps, times))
     times, steps, values = times[order], steps[order], series.values[order]
     again = np.zeros(len(values), np.bool_)
     same = (values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))
@@ -53,22 +55,31 @@ def as_json(key: str, table: Table, run_id: str = "") -> list[Json]:
     return [{"key": key, "value": v, "timestamp": t, "step": s} for v, t, s in rows]
 
 
+_GET = Message(run_id=RUN, metric_key=TEXT.needed, max_results=WHOLE, page_token=TEXT)
+_INTERVAL = Message(
+    run_ids=replace(TEXTS, must=True), metric_key=TEXT.needed, start_step=WHOLE, end_step=WHOLE, max_results=WHOLE
+)
+
+
 def get(call: Call) -> Json:
-    run_id, key = fields.run_id(call), fields.text(call, "metric_key", required=True)
-    most = fields.whole(call, "max_results")
+    sent = _GET.read(call)
+    key, most = sent["metric_key"], sent["max_results"]
     if most is not None and most <= 0:
         raise invalid(f"Invalid value {most} for parameter 'max_results' supplied. It must be a positive integer.")
-    get_document(call.hub, run_id)
-    start = offset_of(fields.text(call, "page_token"))
-    table = points(call.hub, run_id, key)
+    start = offset_of(sent["page_token"])
+    table = points(call.hub, sent["run_id"], key)
     total = len(table[0])
     end = total if most is None else min(total, start + most)
     answer: Json = {}
     if start < end:
-        answer["metrics"] = as_json(key, (table[0][start:end], table[1][start:end], table[2][start:end]))
+        answer["metrics"] = as_json(key, _part(table, slice(start, end)))
     if end < total:
         answer["next_page_token"] = token_of(end)
     return answer
+
+
+def _part(table: Table, at: Any) -> Table:
+    return table[0][at], table[1][at], table[2][at]
 
 
 def bulk(call: Call) -> Json:
@@ -82,25 +93,24 @@ def bulk(call: Call) -> Json:
         )
     if not key:
         raise invalid("GetMetricHistoryBulk request must specify a metric_key.")
-    most = min(fields.as_whole("max_results", call.argument("max_results") or _MOST_BULK), _MOST_BULK)
+    most = min(fields.whole(call, "max_results") or _MOST_BULK, _MOST_BULK)
     found: list[Json] = []
     for run_id in sorted(set(run_ids)):
-        get_document(call.hub, run_id)
         found += as_json(key, points(call.hub, run_id, key), run_id)
     return {"metrics": found[:most]}
 
 
 def interval(call: Call) -> Json:
-    """Few points of many runs, for a chart: steps that all of them are sampled at, and each one's least and last."""
-    run_ids = fields.texts(call, "run_ids", required=True)
+    """Few points of many runs, for a chart: of each run some that are evenly spread."""
+    sent = _INTERVAL.read(call)
+    run_ids, key = sent["run_ids"], sent["metric_key"]
     if len(run_ids) > _MOST_BULK_RUNS:
         raise invalid(
             f"GetMetricHistoryBulkInterval request must specify at most {_MOST_BULK_RUNS} run_ids. Received "
             f"{len(run_ids)} run_ids. See the API docs for more information about request parameters."
         )
-    key = fields.text(call, "metric_key", required=True)
-    start, end = fields.whole(call, "start_step"), fields.whole(call, "end_step")
-    most = fields.whole(call, "max_results", default=_DEFAULT_INTERVAL) or 0
+    start, end = sent["start_step"], sent["end_step"]
+    most = _DEFAULT_INTERVAL if sent["max_results"] is None else sent["max_results"]
     if not 1 <= most <= _MOST_INTERVAL:
         raise invalid(
             f"max_results must be between 1 and {_MOST_INTERVAL}. See the API docs for more information about request "
@@ -110,30 +120,27 @@ def interval(call: Call) -> Json:
         raise invalid("If either start step or end step are specified, both must be specified.")
     if start is not None and end is not None and start > end:
         raise invalid(f"end_step must be greater than start_step. Found start_step={start} and end_step={end}.")
-    tables = {}
-    for run_id in run_ids:
-        get_document(call.hub, run_id)
-        table = points(call.hub, run_id, key)
-        if start is not None:
-            inside = (table[1] >= start) & (table[1] <= end)
-            table = table[0][inside], table[1][inside], table[2][inside]
-        tables[run_id] = table
-    steps = _sampled([table[1] for table in tables.values()], most)
     metrics: list[Json] = []
-    for run_id, table in tables.items():
-        there = np.isin(table[1], steps)
-        metrics += as_json(key, (table[0][there], table[1][there], table[2][there]), run_id)
+    for run_id in run_ids:
+        times, steps, values = points(call.hub, run_id, key)
+        order = np.lexsort((times, steps))
+        if start is not None:
+            order = order[(steps[order] >= start) & (steps[order] <= end)]
+        metrics += as_json(key, _part((times, steps, values), _sampled(order, most)), run_id)
     return {"metrics": metrics} if metrics else {}
 
 
-def _sampled(steps: list[Any], most: int) -> Any:
-    """Some `most` of all steps, evenly spread, with the first and the last of each run."""
-    every = np.unique(np.concatenate(steps)) if steps else np.empty(0)
-    if len(every) <= most:
-        return every
-    chosen = every[np.linspace(0, len(every) - 1, most).astype(np.int64)]
-    ends = [step for own in steps if len(own) for step in (own.min(), own.max())]
-    return np.union1d(chosen, np.array(ends))
+def _sampled(order: Any, most: int) -> Any:
+    """At most `most` of some points: the first of each of as many equal stretches, of which the first ones are longer
+    where they can't be equal, but the very last of all for that of the last.
+    """
+    count = len(order)
+    if count <= most:
+        return order
+    stretch = np.arange(most)
+    starts = stretch * (count // most) + np.minimum(stretch, count % most)
+    starts[-1] = count - 1
+    return order[starts]
 
 
 ROUTES = [

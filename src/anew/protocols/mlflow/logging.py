@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
-from anew.hub import Hub, Points
-from anew.protocols.mlflow import fields, logged_models
+from anew.hub import Hub
+from anew.protocols.mlflow import fields, metrics
 from anew.protocols.mlflow.entities import RUN_NAME, run_tags, sent
 from anew.protocols.mlflow.errors import invalid, missing
+from anew.protocols.mlflow.messages import OBJECTS, PAIRS, RUN, RUN_ONLY, TEXT, WHOLE_OR_0, Message
 from anew.protocols.mlflow.routes import both
 from anew.protocols.mlflow.runs import active_document, rename
 from anew.routes import Call
@@ -16,18 +18,25 @@ from anew.routes import Call
 _MOST_ENTITIES = 1000
 _MOST_METRICS = 1000
 _MOST_PARAMS = _MOST_TAGS = 100
-_MOST_BATCH_BYTES = 1_000_000
 _MOST_KNOWN = 10_000
+_HISTORY = "mlflow.log-model.history"
+_MODEL_FIELDS = ("artifact_path", "flavors", "run_id", "utc_time_created")
+_MOST_DATASET = {"name": 500, "digest": 36, "source": 65_535, "schema": 1_048_575, "profile": 16_777_215}
+_MOST_INPUT_TAG = {"key": 255, "value": 500}
 
-
-class Metric(NamedTuple):
-    """`timestamp` in milliseconds since 1970; `about` what else was said: model and dataset."""
-
-    key: str
-    value: float
-    timestamp: int
-    step: int
-    about: dict[str, str]
+_METRIC = Message(run_id=RUN, **metrics.FIELDS)
+_PARAM = Message(run_id=RUN, key=TEXT.needed, value=TEXT)
+_TAG = _PARAM
+_NO_TAG = Message(run_id=RUN_ONLY, key=TEXT.needed)
+_BATCH = Message(run_id=TEXT.needed, metrics=OBJECTS, params=PAIRS, tags=PAIRS)
+_INPUTS = Message(run_id=TEXT.needed, datasets=OBJECTS, models=OBJECTS)
+_DATASET = Message(
+    name=TEXT.needed, digest=TEXT.needed, source_type=TEXT.needed, source=TEXT.needed, schema=TEXT, profile=TEXT
+)
+_TAGS = Message(tags=PAIRS)
+_OUTPUTS = Message(run_id=TEXT.needed, models=replace(OBJECTS, must=True))
+_OUTPUT = Message(model_id=TEXT, step=WHOLE_OR_0)
+_MODEL = Message(run_id=TEXT.needed, model_json=TEXT.needed)
 
 
 def _known(hub: Hub, run_id: str) -> dict[str, str]:
@@ -47,61 +56,17 @@ def _known(hub: Hub, run_id: str) -> dict[str, str]:
 
 
 def log_metric(call: Call) -> dict[str, Any]:
-    run_id = fields.run_id(call)
-    metric = _metric(call.body, "")
-    fields.check_name(metric.key, "name")
-    fields.check_length("Metric name", fields.MOST_KEY, metric.key)
-    _known(call.hub, run_id)
-    _write_metrics(call.hub, run_id, [metric])
+    sent = _METRIC.read(call)
+    metric = metrics.metric_of(sent)
+    _known(call.hub, sent["run_id"])
+    metrics.write(call.hub, sent["run_id"], [metric])
     return {}
 
 
-def _metric(body: dict[str, Any], path: str) -> Metric:
-    for name in ("key", "value", "timestamp"):
-        if body.get(name) is None or body[name] == "":
-            raise fields.missing_value(path + name)
-    key = body["key"]
-    if not isinstance(key, str):
-        raise fields.wrong_type(path + "key", key)
-    return Metric(
-        key,
-        fields.as_number(path + "value", body["value"]),
-        fields.as_whole(path + "timestamp", body["timestamp"]),
-        fields.as_whole(path + "step", body.get("step") or 0),
-        {name: str(body[name]) for name in ("model_id", "dataset_name", "dataset_digest") if body.get(name)},
-    )
-
-
-def _write_metrics(hub: Hub, run_id: str, metrics: list[Metric]) -> None:
-    hub.points(run_id, _points(metrics))
-    models = {metric.about["model_id"] for metric in metrics if "model_id" in metric.about}
-    for model_id in models:
-        told = [
-            {"key": m.key, "value": m.value, "timestamp": m.timestamp, "step": m.step, **m.about}
-            for m in metrics
-            if m.about.get("model_id") == model_id
-        ]
-        logged_models.log_metrics(hub, run_id, model_id, told)
-
-
-def _points(metrics: list[Metric]) -> list[Points]:
-    """One frame for all that was logged at one step and time, as far as no name comes twice."""
-    groups: dict[tuple[int, int], dict[str, float]] = {}
-    out: list[Points] = []
-    for key, value, taken, step, _ in metrics:
-        group = groups.setdefault((step, taken), {})
-        if key in group:
-            out.append((tuple(group), list(group.values()), step, taken / 1000))
-            group = groups[(step, taken)] = {}
-        group[key] = value
-    out += [(tuple(group), list(group.values()), step, at / 1000) for (step, at), group in groups.items()]
-    return out
-
-
 def log_parameter(call: Call) -> dict[str, Any]:
-    run_id = fields.run_id(call)
-    key, value = fields.text(call, "key", required=True), fields.text(call, "value")
-    key, value = fields.check_param(key, value)
+    sent = _PARAM.read(call)
+    run_id = sent["run_id"]
+    key, value = fields.check_param(sent["key"], sent["value"])
     known = _known(call.hub, run_id)
     if known.get(key, value) != value:
         raise invalid(
@@ -114,15 +79,14 @@ def log_parameter(call: Call) -> dict[str, Any]:
 
 
 def _write_params(hub: Hub, run_id: str, params: dict[str, str]) -> None:
-    values = {key: fields.typed(value) for key, value in params.items()}
-    raw = {key: value for key, value in params.items() if str(values[key]) != value}
-    hub.event("runs", run_id, "config", {"values": values, "source": "mlflow"} | ({"raw": raw} if raw else {}))
+    hub.event("runs", run_id, "config", fields.as_config(params))
     _known(hub, run_id).update(params)
 
 
 def set_tag(call: Call) -> dict[str, Any]:
-    run_id = fields.run_id(call)
-    key, value = fields.check_tag(fields.text(call, "key", required=True), fields.text(call, "value"))
+    sent = _TAG.read(call)
+    run_id = sent["run_id"]
+    key, value = fields.check_tag(sent["key"], sent["value"])
     _known(call.hub, run_id)
     _write_tags(call.hub, run_id, {key: value})
     return {}
@@ -139,7 +103,8 @@ def _write_tags(hub: Hub, run_id: str, tags: dict[str, str]) -> None:
 
 
 def delete_tag(call: Call) -> dict[str, Any]:
-    run_id, key = fields.run_id(call), fields.text(call, "key", required=True)
+    sent = _NO_TAG.read(call)
+    run_id, key = sent["run_id"], sent["key"]
     document = active_document(call.hub, run_id)
     if key not in run_tags(document):
         raise missing(f"No tag with name: {key} in run with id {run_id}")
@@ -148,17 +113,19 @@ def delete_tag(call: Call) -> dict[str, Any]:
 
 
 def log_batch(call: Call) -> dict[str, Any]:
-    hub, body = call.hub, call.body
-    run_id = fields.text(call, "run_id", required=True)
-    listed = fields.items(call, "metrics")
-    metrics = [_metric(item, f"metrics[{at}].") for at, item in enumerate(_objects(call, "metrics", listed))]
-    params, tags = fields.pairs(call, "params"), fields.pairs(call, "tags")
+    """All of it, or nothing."""
+    hub, sent = call.hub, _BATCH.read(call)
+    run_id = sent["run_id"]
+    for what in ("params", "tags"):
+        for at, (key, _) in enumerate(sent[what]):
+            if not key:
+                raise fields.missing_value(f"{what}[{at}].key")
     fields.check_run_id(run_id)
-    _check_batch(metrics, params, tags)
-    if int(call.headers.get("content-length") or 0) > _MOST_BATCH_BYTES and len(json.dumps(body)) > _MOST_BATCH_BYTES:
-        raise invalid(f"Batched logging API requests must be at most {_MOST_BATCH_BYTES} bytes, got a larger one.")
+    found = metrics.metrics_of(sent["metrics"])
+    params = [fields.check_param(key, value, f"params[{at}]") for at, (key, value) in enumerate(sent["params"])]
+    tags = [fields.check_tag(key, value, f"tags[{at}]") for at, (key, value) in enumerate(sent["tags"])]
+    _check_batch(len(found), params, len(tags))
     known = _known(hub, run_id)
-    params = [fields.check_param(key, value, f"params[{at}]") for at, (key, value) in enumerate(params)]
     changed = [
         {"key": key, "old_value": known[key], "new_value": value}
         for key, value in params
@@ -168,29 +135,23 @@ def log_batch(call: Call) -> dict[str, Any]:
         raise invalid(
             f"Changing param values is not allowed. Params were already logged='{changed}' for run ID='{run_id}'."
         )
+    if found:
+        metrics.write(hub, run_id, found)
     fresh = {key: value for key, value in params if key not in known}
     if fresh:
         _write_params(hub, run_id, fresh)
-    if metrics:
-        _write_metrics(hub, run_id, metrics)
     if tags:
-        _write_tags(
-            hub, run_id, dict(fields.check_tag(key, value, f"tags[{at}]") for at, (key, value) in enumerate(tags))
-        )
+        _write_tags(hub, run_id, dict(tags))
     return {}
 
 
-def _objects(call: Call, name: str, listed: list[Any]) -> list[dict[str, Any]]:
-    if not all(isinstance(item, dict) for item in listed):
-        raise fields.wrong_type(name, call.body[name])
-    return listed
-
-
-def _check_batch(metrics: list[Metric], params: list[fields.Pair], tags: list[fields.Pair]) -> None:
+def _check_batch(metric_count: int, params: list[fields.Pair], tag_count: int) -> None:
+    everything = "metrics, params, and tags"
     limits = (
-        ("metrics", len(metrics), _MOST_METRICS),
+        ("metrics", metric_count, _MOST_METRICS),
         ("params", len(params), _MOST_PARAMS),
-        ("tags", len(tags), _MOST_TAGS),
+        ("tags", tag_count, _MOST_TAGS),
+        (everything, metric_count + len(params) + tag_count, _MOST_ENTITIES),
     )
     for what, count, most in limits:
         if count > most:
@@ -198,15 +159,6 @@ def _check_batch(metrics: list[Metric], params: list[fields.Pair], tags: list[fi
                 f"A batch logging request can contain at most {most} {what}. Got {count} {what}. Please split up "
                 f"{what} across multiple requests and try again."
             )
-    total = len(metrics) + len(params) + len(tags)
-    if total > _MOST_ENTITIES:
-        raise invalid(
-            f"A batch logging request can contain at most {_MOST_ENTITIES} metrics, params, and tags in total. "
-            f"Got {total} entities. Please split up your request."
-        )
-    for at, metric in enumerate(metrics):
-        fields.check_name(metric.key, f"metrics[{at}].name")
-        fields.check_length("Metric name", fields.MOST_KEY, metric.key)
     keys = [key for key, _ in params]
     twice = [key for at, key in enumerate(keys) if key in keys[:at]]
     if twice:
@@ -217,35 +169,58 @@ def _check_batch(metrics: list[Metric], params: list[fields.Pair], tags: list[fi
 
 
 def log_inputs(call: Call) -> dict[str, Any]:
-    hub, run_id = call.hub, fields.text(call, "run_id", required=True)
-    datasets, models = fields.items(call, "datasets"), fields.items(call, "models")
+    hub, sent = call.hub, _INPUTS.read(call)
+    run_id = sent["run_id"]
     fields.check_run_id(run_id)
-    for at, item in enumerate(datasets):
-        dataset = item.get("dataset") if isinstance(item, dict) else None
-        if not isinstance(dataset, dict):
-            raise invalid("Dataset input must have a dataset associated with it.")
-        for name in ("name", "digest", "source_type", "source"):
-            if not dataset.get(name):
-                raise fields.missing_value(f"datasets[{at}].dataset.{name}")
+    events = [_dataset_event(item, at) for at, item in enumerate(sent["datasets"])]
+    models = [_OUTPUT.read_from(item) for item in sent["models"]]
     _known(hub, run_id)
-    for item in datasets:
-        kept = {name: str(value) for name, value in item["dataset"].items() if value is not None}
-        tags = [{"key": str(tag.get("key", "")), "value": str(tag.get("value", ""))} for tag in item.get("tags") or []]
-        hub.event("runs", run_id, "dataset", {"dataset": kept} | ({"tags": tags} if tags else {}))
+    for event in events:
+        hub.event("runs", run_id, "dataset", event)
     for item in models:
-        hub.event("runs", run_id, "link", {"relation": "model input", "model": str(item.get("model_id", ""))})
+        hub.event("runs", run_id, "link", {"relation": "model input", "model": item["model_id"]})
     return {}
 
 
+def _dataset_event(item: dict[str, Any], at: int) -> dict[str, Any]:
+    """What is kept of a dataset that was read. Raises MlflowError."""
+    dataset = item.get("dataset")
+    if not isinstance(dataset, dict):
+        raise invalid("Dataset input must have a dataset associated with it.")
+    read = _DATASET.read_from(dataset, f"datasets[{at}].dataset.")
+    tags = _TAGS.read_from({"tags": item.get("tags")})["tags"]
+    for name, most in _MOST_DATASET.items():
+        fields.check_length(name, most, read[name])
+    for key, value in tags:
+        fields.check_length("key", _MOST_INPUT_TAG["key"], key)
+        fields.check_length("value", _MOST_INPUT_TAG["value"], value)
+    kept: dict[str, Any] = {"dataset": {name: read[name] for name in dataset if read.get(name)}}
+    return kept | ({"tags": [{"key": key, "value": value} for key, value in tags]} if tags else {})
+
+
 def log_outputs(call: Call) -> dict[str, Any]:
-    hub, run_id = call.hub, fields.text(call, "run_id", required=True)
-    models = fields.items(call, "models", required=True)
-    _known(hub, run_id)
+    hub, sent = call.hub, _OUTPUTS.read(call)
+    models = [_OUTPUT.read_from(item) for item in sent["models"]]
+    _known(hub, sent["run_id"])
     for item in models:
-        step = fields.as_whole("step", item.get("step") or 0)
-        hub.event(
-            "runs", run_id, "link", {"relation": "model output", "model": str(item.get("model_id", "")), "step": step}
-        )
+        link = {"relation": "model output", "model": item["model_id"], "step": item["step"]}
+        hub.event("runs", sent["run_id"], "link", link)
+    return {}
+
+
+def log_model(call: Call) -> dict[str, Any]:
+    """The way of MLflow 2: what is known of a model, kept as a tag of its run."""
+    sent = _MODEL.read(call)
+    try:
+        model = json.loads(sent["model_json"])
+    except (ValueError, RecursionError):
+        raise invalid(f"Malformed model info. \n {sent['model_json']} \n is not a valid JSON.") from None
+    lacking = [name for name in _MODEL_FIELDS if not isinstance(model, dict) or name not in model]
+    if lacking:
+        raise invalid(f"Model json is missing mandatory fields: {{{', '.join(map(repr, lacking))}}}")
+    document = active_document(call.hub, sent["run_id"])
+    history = json.loads(run_tags(document).get(_HISTORY) or "[]")
+    call.hub.event("runs", sent["run_id"], "tag", {_HISTORY: json.dumps([*history, model])})
     return {}
 
 
@@ -257,4 +232,5 @@ ROUTES = [
     *both("POST", "runs/log-batch", log_batch, scope="write"),
     *both("POST", "runs/log-inputs", log_inputs, scope="write"),
     *both("POST", "runs/outputs", log_outputs, scope="write"),
+    *both("POST", "runs/log-model", log_model, scope="write"),
 ]
