@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import math
 import os
@@ -9,6 +10,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -407,6 +409,43 @@ def test_a_server_of_ours_is_a_source_too(mlruns: Path, tmp_path: Path) -> None:
         report = take(tmp_path / "b", address)
     assert report["imported"]["points"] == 3 and report["imported"]["files"] == 1 and not report["could_not"], report
     assert show(tmp_path / "b", RUN)["config"] == show(tmp_path / "a", RUN)["config"]
+
+
+def test_a_hostile_server_gets_nothing_by_paths_or_redirects(tmp_path: Path) -> None:
+    info = {"run_id": RUN, "experiment_id": "5", "status": "FINISHED", "start_time": "1", "artifact_uri": "x"}
+    names = ("../up", "/etc/passwd", "a/../../b", "good", "moved", "", "a\\b")
+    answers: dict[str, Any] = {
+        "experiments/search": {"experiments": [{"experiment_id": "5", "name": "bad"}]},
+        "runs/search": {"runs": [{"info": info}, {"info": {"run_id": "../../x", "start_time": "1"}}, {"no": "run"}]},
+        "artifacts/list": {"files": [{"path": name, "is_dir": False, "file_size": 3} for name in names]},
+    }
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            path = self.path.partition("?")[0].removeprefix("/api/2.0/mlflow/")
+            moved = "path=moved" in self.path
+            body = b"abc" if path == "/get-artifact" else json.dumps(answers.get(path, {})).encode()
+            self.send_response(302 if moved else 200)
+            if moved:
+                self.send_header("location", "file:///etc/passwd")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        report = take(tmp_path / "store", f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+    assert [item["path"] for item in show(tmp_path / "store", RUN)["outputs"]] == ["good"]
+    told = json.dumps(report["could_not"])
+    for word in ("../up", "/etc/passwd", "a/../../b", "answers 302", "../../x", "it has no id"):
+        assert word in told, (word, told)
 
 
 # YAML as MLflow's library writes it

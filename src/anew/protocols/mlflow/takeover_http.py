@@ -132,6 +132,9 @@ class Server:
         asked = {"experiment_ids": [experiment.id], "run_view_type": "ALL", "max_results": _RUNS_A_PAGE}
         batch: list[Json] = []
         for item in self._pages("POST", f"{_API}runs/search", asked, "runs"):
+            if not isinstance(item.get("info"), dict) or not item["info"].get("run_id"):
+                self.problems.append((f"a run of experiment {experiment.name}", "it has no id"))
+                continue
             batch.append(item)
             if len(batch) == _RUNS_AT_ONCE:
                 yield from self._batch(experiment, batch)
