@@ -286,3 +286,161 @@ def test_progress_bars_redrawn_at_other_times() -> None:
 def test_every_rule_is_documented_and_sorted() -> None:
     assert list(RULES) == sorted(RULES)
     assert all(text.endswith(".") for text in RULES.values())
+
+
+def test_the_order_of_keys_is_a_result(compared) -> None:
+    a, b = {"rf": 0.9, "svm": 0.9}, {"svm": 0.9, "rf": 0.9}
+    told = "the same keys in another order"
+    assert compared("ranking.json", json.dumps({"top": a}), json.dumps({"top": b})).detail == told
+    assert compared("ranking.jsonl", json.dumps(a), json.dumps(b)).detail == told
+    assert compared("ranking.pkl", pickle.dumps(a), pickle.dumps(b)).detail == told
+
+
+def test_ids_are_drawn_anew_and_never_on_both_sides(compared) -> None:
+    one, two, three = "c22637b0c2263700", "d22637b0d2263700", "e22637b0d2263711"
+    assert compared("m.json", json.dumps({"run_id": one}), json.dumps({"run_id": two})).rules == ("ids",)
+    for name in ("best_run_id", "job_id", "best_job", "session", "winner", "dataset_id", "model_hash"):
+        assert not compared("m.json", json.dumps({name: one}), json.dumps({name: two})).equal
+        assert not compared("m.csv", f"x,{name}\n1,{one}\n", f"x,{name}\n1,{two}\n").equal
+    assert not compared("m.json", json.dumps({"best": {"run_id": one}}), json.dumps({"best": {"run_id": two}})).equal
+    head = "run_id,x\n"
+    assert compared("m.csv", f"{head}{one},1\n", f"{head}{two},1\n").rules == ("ids",)
+    assert not compared("m.csv", f"{head}{one},1\n{two},1\n", f"{head}{two},1\n{one},1\n").equal
+    assert not compared("m.csv", f"{head}{one},1\n{one},1\n", f"{head}{two},1\n{three},1\n").equal
+    assert not compared("x.html", '<p id="winner_c22637b0c2">', '<p id="winner_d22637b0c2">').equal
+    assert not compared("x.svg", '<svg><g id="best-c22637b0"/></svg>', '<svg><g id="best-d22637b0"/></svg>').equal
+
+
+def test_timings_beside_results(compared) -> None:
+    def both(name: str, value: object, other: object) -> Result:
+        return compared(name, json.dumps(value), json.dumps(other))
+
+    assert both("m.json", {"accuracy": 0.9, "runtime_sec": 1.5}, {"accuracy": 0.9, "runtime_sec": 2.5}).equal
+    pair = [{"rf": {"accuracy": 0.9, "time": value}} for value in (1.5, 2.5)]
+    assert both("m.json", *pair).rules == ("durations",)
+    frames = [{"Test acc": {"0": 0.9}, "Fit time (s)": {"0": value}, "Time": {"0": value}} for value in (1.5, 2.5)]
+    assert both("m.json", *frames).rules == ("durations",)
+    for names in (("accuracy", "reaction_time"), ("tau", "time"), ("accuracy", "latency"), ("x", "elapsed")):
+        one, two = ({names[0]: 0.9, names[1]: value} for value in (1.5, 2.5))
+        assert not both("m.json", one, two).equal
+    for group in ("best", "predicted", "simulation"):
+        one, two = ({group: {"loss": 0.9, "time": value, "total_time": value}} for value in (1.5, 2.5))
+        assert not both("m.json", one, two).equal
+    head = "Model,Test acc,Fit time (s)\n"
+    assert compared("m.csv", f"{head}rf,0.9,1.5\n", f"{head}rf,0.9,2.5\n").rules == ("durations",)
+    table = "   Model  Test acc  Fit time (s)\n0     rf       0.9           {}\n"
+    assert compared("m.txt", table.format(1.5), table.format(2.5)).rules == ("durations",)
+    assert not compared("m.txt", table.format(1.5), table.format(2.5).replace("0.9", "0.8")).equal
+    assert not compared(
+        "m.txt", table.replace("Fit", "Best").format(1.5), table.replace("Fit", "Best").format(2.5)
+    ).equal
+    row = "| Model | Acc | Time (s) |\n|---|---|---|\n| a | 0.5 | {} |\n"
+    assert compared("m.md", row.format(1.5), row.format(2.5)).rules == ("durations",)
+    assert not compared("m.md", row.replace("Time", "Tau").format(1.5), row.replace("Time", "Tau").format(2.5)).equal
+
+
+SETTINGS = ["tau: {} s", "time = {}", "window = {} ms", "<td>time</td><td>{} s</td>", "dt = {} s", "elapsed_wait: {} s"]
+
+
+@pytest.mark.parametrize("form", SETTINGS)
+@pytest.mark.parametrize("suffix", ["toml", "ini", "yaml", "html"])
+def test_times_in_files_of_settings_and_pages(compared, form: str, suffix: str) -> None:
+    assert not compared(f"x.{suffix}", form.format(0.5), form.format(0.7)).equal
+
+
+def test_subtitles_are_results(compared) -> None:
+    cue = "1\n00:00:00,{} --> 00:00:01,440\nhello\n"
+    midnight = "1\n03:04:00,{} --> 03:04:01,440\nhello\n"
+    for form in (cue, midnight):
+        assert not compared("x.srt", form.format(200), form.format(300)).equal
+
+
+def test_what_scikit_learn_keeps_of_an_address(compared) -> None:
+    a, b = ({"_stop_words_id": 140245003298624 + n, "vocabulary": {"a": 1}} for n in (0, 4096))
+    assert compared("v.pkl", pickle.dumps(a), pickle.dumps(b)).rules == ("addresses",)
+    assert not compared("v.pkl", pickle.dumps({"id": a["_stop_words_id"]}), pickle.dumps({"id": 1 << 40})).equal
+
+
+def test_an_attribute_with_the_date(compared, tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+
+    def made(when: str) -> bytes:
+        with h5py.File(tmp_path / "made.h5", "w") as file:
+            file["x"] = [1.0]
+            file.attrs["created"] = when
+        return (tmp_path / "made.h5").read_bytes()
+
+    assert compared("a.h5", made("2026-11-21 03:04:05"), made("2026-11-21 04:04:05")).rules == ("dates",)
+    assert not compared("a.h5", made("2026-11-21 03:04:05"), made("2026-11-21 05:04:05")).equal
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")
+def test_traced_code_by_its_texts(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from dataclasses import replace
+
+    from anew.reproduction.compare.files import compare_content
+    from anew.reproduction.compare.result import Findings
+
+    made = []
+    for name, line in (("one", 1), ("another", 1), ("one", 2)):
+        script = tmp_path / name / "main.py"
+        script.parent.mkdir(exist_ok=True)
+        code = "\n" * line + "def go(x):\n    return torch.relu(x)\nkept = torch.jit.trace(go, torch.zeros(2))\n"
+        scope = {"torch": torch}
+        exec(compile(code, str(script), "exec"), scope)
+        scope["kept"].save(str(tmp_path / "kept.pt"))
+        made.append((tmp_path / "kept.pt").read_bytes())
+    sides = [
+        replace(side, root=str(tmp_path / name), cwd=str(tmp_path / name))
+        for side, name in ((A, "one"), (B, "another"))
+    ]
+    found = Findings(*sides)
+    result = found.result(compare_content("kept.pt", made[0], made[1], found))
+    assert result.equal and "paths" in result.rules, result
+    found = Findings(A, A)
+    assert not found.result(compare_content("kept.pt", made[0], made[2], found)).equal
+
+
+def test_lines_of_a_log_that_begin_with_milliseconds() -> None:
+    a, b = ("\n".join(f"{at} INFO loss 0.{n}" for n, at in enumerate(times)) for times in ((31, 61, 92), (30, 62, 99)))
+    assert compare_text(a, b, A, B).rules == ("durations",)
+    assert not compare_text(a, b.replace("99", "12"), A, B).equal  # time does not go back
+    assert not compare_text(a, b.replace("loss 0.2", "loss 0.3"), A, B).equal
+    assert not compare_text("12 INFO votes", "13 INFO votes", A, B).equal
+
+
+def test_joblib_reports_as_time_passes() -> None:
+    end = "[Parallel(n_jobs=2)]: Done 400 out of 400 | elapsed:    {}s finished\n28\n"
+    a = "[Parallel(n_jobs=2)]: Done 152 tasks      | elapsed:    0.1s\n" + end.format(0.4)
+    b = "[Parallel(n_jobs=2)]: Done 46 tasks      | elapsed:    0.1s\n" * 2 + end.format(0.5)
+    assert compare_text(a, b, A, B).rules == ("durations", "progress bars")
+    assert not compare_text(a, b.replace("28", "29"), A, B).equal
+    assert not compare_text(a, b.replace("400", "401"), A, B).equal
+
+
+def test_processes_and_addresses() -> None:
+    from dataclasses import replace
+
+    sides = replace(A, pids=frozenset([4101])), replace(B, pids=frozenset([4202]))
+    assert compare_text("PID: 4101 PPID: 4099", "PID: 4202 PPID: 4200", *sides).rules == ("pids",)
+    swapped = "<R at 0x7f1234567890> over <R at 0x7f1234567800>", "<R at 0x7f1234567800> over <R at 0x7f1234567890>"
+    assert not compare_text(*swapped, A, B).equal
+    for a, b in (
+        ("CRC at 0xdeadbeef", "CRC at 0xdeadbeee"),
+        ("<0xff00ff00>", "<0xff00ff01>"),
+        ("node at 0x043e77f893a0", "node at 0x3afccde76a6e"),
+        ("hash at 0x7f12ab34cd50", "hash at 0x7fe0aa34cd10"),
+        ("best server localhost:43211", "best server localhost:43212"),
+        ("peak memory of plan: 12 MB", "peak memory of plan: 13 MB"),
+    ):
+        assert not compare_text(a, b, A, B).equal
+
+
+def test_text_that_is_not_utf_8_is_compared_by_its_bytes() -> None:
+    a, b = (raw.decode("utf-8", "surrogateescape") for raw in (b"na\xefve: took 3.2s", b"na\xeeve: took 3.2s"))
+    result = compare_text(a, b, A, B)
+    assert not result.equal and "\\xef" in result.detail
+    assert result.detail.encode() and result.where.encode()
+    assert compare_text(a, a.replace("3.2", "3.3"), A, B).rules == ("durations",)
+    assert not compare_text("\ud800 x", "\udfff x", A, B).equal

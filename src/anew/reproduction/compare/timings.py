@@ -154,7 +154,7 @@ _PLAIN = word_set(
     "training fitting fit train evaluation eval validation cross prediction predictions inference predicting loading "
     "load preprocessing computation execution epoch epochs fold folds batch step iteration run model data dataset "
     "search grid optimization test testing tests tuning clustering processing compilation import which has pid worker "
-    "rank gpu"
+    "rank gpu cv ran"
 )
 _VERB = r"(?:done|finished|completed|complete|ready|passed|tests)"
 _MADE = r"(?:trained|fitted|fit|loaded|saved|built|compiled|evaluated|imported|downloaded|written|wrote|created|read)"
