@@ -93,6 +93,8 @@ def create(call: Call) -> dict[str, Any]:
     body = {"name": name, "project": project.name, "created": start_ms / 1000, "created_ms": start_ms, "by": "mlflow"}
     if sent["user_id"]:
         body["user"] = sent["user_id"]
+    if "mlflow.note.content" in tags:
+        body["notes"] = tags["mlflow.note.content"]
     run_id = hub.create("runs", body)
     hub.event("runs", run_id, "tag", tags)
     return {"run": fresh_run(hub, run_id, body, tags)}
