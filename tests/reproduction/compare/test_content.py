@@ -8,9 +8,12 @@ import json
 import math
 import pickle
 import sqlite3
+import subprocess
+import sys
 import zipfile
 from collections import OrderedDict
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +22,8 @@ import pytest
 from sides import START, A, B
 
 from anew.reproduction.compare import RULES, compare_files, compare_text
-from anew.reproduction.compare.result import Result
+from anew.reproduction.compare.files import compare_content
+from anew.reproduction.compare.result import Findings, Result
 
 
 @pytest.fixture
@@ -374,23 +378,16 @@ def test_an_attribute_with_the_date(compared, tmp_path: Path) -> None:
     assert not compared("a.h5", made("2026-11-21 03:04:05"), made("2026-11-21 05:04:05")).equal
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit")
 def test_traced_code_by_its_texts(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
-    from dataclasses import replace
-
-    from anew.reproduction.compare.files import compare_content
-    from anew.reproduction.compare.result import Findings
-
+    pytest.importorskip("torch")
+    trace = "torch.jit.trace(torch.nn.Sequential(torch.nn.ReLU()), torch.zeros(2)).save('kept.pt')\n"
     made = []
-    for name, line in (("one", 1), ("another", 1), ("one", 2)):
+    for name, line in (("one", 1), ("another", 1), ("one", 2)):  # a process each, since torch numbers its classes
         script = tmp_path / name / "main.py"
         script.parent.mkdir(exist_ok=True)
-        code = "\n" * line + "def go(x):\n    return torch.relu(x)\nkept = torch.jit.trace(go, torch.zeros(2))\n"
-        scope = {"torch": torch}
-        exec(compile(code, str(script), "exec"), scope)
-        scope["kept"].save(str(tmp_path / "kept.pt"))
-        made.append((tmp_path / "kept.pt").read_bytes())
+        script.write_text("import torch" + "\n" * line + trace)
+        subprocess.run([sys.executable, script], cwd=script.parent, check=True, capture_output=True)
+        made.append((script.parent / "kept.pt").read_bytes())
     sides = [
         replace(side, root=str(tmp_path / name), cwd=str(tmp_path / name))
         for side, name in ((A, "one"), (B, "another"))
@@ -420,8 +417,6 @@ def test_joblib_reports_as_time_passes() -> None:
 
 
 def test_processes_and_addresses() -> None:
-    from dataclasses import replace
-
     sides = replace(A, pids=frozenset([4101])), replace(B, pids=frozenset([4202]))
     assert compare_text("PID: 4101 PPID: 4099", "PID: 4202 PPID: 4200", *sides).rules == ("pids",)
     swapped = "<R at 0x7f1234567890> over <R at 0x7f1234567800>", "<R at 0x7f1234567800> over <R at 0x7f1234567890>"

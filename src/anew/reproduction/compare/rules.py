@@ -23,7 +23,7 @@ RULES: dict[str, str] = {
     "pids": "A process or thread number: named as one and of its own run, where its processes are known; its parent's.",
     "png metadata": "Text and time chunks of a PNG; its header, its pixels and every other chunk are compared.",
     "ports": "The port of an address on this machine, both of the kind the system hands out, and chosen by nobody.",
-    "progress bars": "How often a bar was redrawn or joblib reported; the last state, and counts both drew, are compared.",
+    "progress bars": "How often a bar was redrawn or joblib reported; its last state and common counts are compared.",
     "tar metadata": "Times and owners of tar members; names, kinds, modes, links and contents are compared.",
     "terminal codes": "Colours and cursor movements, which a terminal does not show as text.",
     "users": "The name of the user, where it stands as one.",
