@@ -387,7 +387,8 @@ def test_an_output_in_the_temporary_folder_counts_when_the_code_names_it(project
 
 def test_a_rate_is_no_result(project: Project) -> None:
     project.write(
-        "t.py", "import time\nt = time.perf_counter()\nprint(f'speed: {1 / (time.perf_counter() - t):.3f} it/s')\n"
+        "t.py",
+        "import time\nt = time.perf_counter()\nprint(f'epoch 1, speed: {1 / (time.perf_counter() - t):.3f} it/s')\n",
     )
     verdict = project.reproduce(project.run("t.py"))
     assert verdict["verdict"] == "identical"

@@ -104,13 +104,20 @@ class _Archive:
         prefix = next(name for name in listed if name.endswith("/data.pkl")).removesuffix("data.pkl")
         need(all(name.startswith(prefix) for name in listed), "members outside the archive's folder")
         self.members = {name.removeprefix(prefix): info for name, info in listed.items()}
-        self.used: dict[str, tuple[str, int]] = {}
+        self.used: dict[str, dict[str, tuple[str, int]]] = {}  # by the folder that storages lie in, and their keys
 
     def read(self, member: str) -> bytes:
         return self.file.read(self.members[member])
 
-    def stored(self, key: str) -> bytes:
-        return self.read(f"data/{key}")
+    def storages(self, member: str) -> Persistent:
+        """What stands for the storages that the pickle `member` refers to: they lie in the folder of its name."""
+        folder = member.removesuffix(".pkl")
+        return _storages(lambda key: self.read(f"{folder}/{key}"), self.used.setdefault(folder, {}))
+
+    @property
+    def stored(self) -> set[str]:
+        """The members that hold what pickles refer to."""
+        return {f"{folder}/{key}" for folder, used in self.used.items() for key in used}
 
 
 def compare_torch_zips(a: bytes, b: bytes, found: Findings) -> None:
@@ -118,12 +125,12 @@ def compare_torch_zips(a: bytes, b: bytes, found: Findings) -> None:
     left, right = _Archive(a), _Archive(b)
     pickles = sorted(name for name in left.members if name in right.members and name.endswith(".pkl"))
     for member in pickles:
-        x, y = (all_unpickled(side.read(member), None, _storages(side.stored, side.used)) for side in (left, right))
+        x, y = (all_unpickled(side.read(member), None, side.storages(member)) for side in (left, right))
         need(len(x) == len(y) == 1, "not one pickle")
         compare_values(x[0], y[0], found if member == "data.pkl" else found.under(member), _lowered)
     if found.settled:
         return
-    rest = [set(side.members) - set(pickles) - {f"data/{key}" for key in side.used} for side in (left, right)]
+    rest = [set(side.members) - set(pickles) - side.stored for side in (left, right)]
     if rest[0] != rest[1]:
         found.differ("", f"members differ: {min(rest[0] ^ rest[1])}")
         return
