@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,12 @@ KINDS = ("runs", "models", "traces", "files")
 _MOST_OPEN = 256
 _SYNC_EVERY_S = 1.0
 _LOOK_EVERY_S = 0.25
+_LOOK_AT_OWN_EVERY_S = 5.0
 _MOST_RECENT = 10_000
 _ID = re.compile(r"[A-Za-z0-9][\w-]{0,255}", re.ASCII)
 
 Points = tuple[tuple[str, ...], list[float], float, float]  # names, values, step, seconds since 1970
+Row = tuple[Sequence[float], int, float]  # values, step, seconds since 1970
 
 
 class Hub:
@@ -46,6 +48,7 @@ class Hub:
         self._writers: OrderedDict[tuple[str, str], JournalWriter] = OrderedDict()
         self._dirty: dict[str, set[str]] = {kind: set() for kind in KINDS}
         self._looked = dict.fromkeys(KINDS, 0.0)
+        self._looked_at_own = dict.fromkeys(KINDS, 0.0)
         self.known: dict[str, dict[str, str]] = {}  # parameters of runs being written, for those who have to ask often
         self._moment = 0
         self._recent: deque[tuple[int, str]] = deque(maxlen=_MOST_RECENT)  # what changed when, for who watches
@@ -83,6 +86,14 @@ class Hub:
             writer = self._writer(kind, run_id)
             for names, values, step, taken in points:
                 writer.points(names, values, step, time=taken)
+            self._wrote(kind, run_id, writer)
+
+    def rows(self, run_id: str, rows: Mapping[tuple[str, ...], Sequence[Row]], kind: str = "runs") -> None:
+        """As `points`, at whole steps and by the names that the values have: one write for each set of names."""
+        with self._lock:
+            writer = self._writer(kind, run_id)
+            for names, some in rows.items():
+                writer.rows(names, some)
             self._wrote(kind, run_id, writer)
 
     def release(self, kind: str, owner_id: str) -> None:
@@ -147,8 +158,18 @@ class Hub:
         return self._index[kind]
 
     def look(self, kind: str = "runs") -> None:
-        """Take in what scripts beside this server wrote."""
-        self._changed(kind, self._index[kind].refresh())
+        """Take in what scripts beside this server wrote.
+
+        A run that is written here is looked at for what others add to it now and then only: there may be hundreds.
+        """
+        now = time.monotonic()
+        held: set[str] = set()
+        if now - self._looked_at_own[kind] < _LOOK_AT_OWN_EVERY_S:
+            with self._lock:
+                held = {owner_id for of, owner_id in self._writers if of == kind}
+        else:
+            self._looked_at_own[kind] = now
+        self._changed(kind, self._index[kind].refresh(but=held))
         self._looked[kind] = time.monotonic()
 
     def changes(self, since: int) -> tuple[int, set[str]]:
@@ -167,8 +188,11 @@ class Hub:
 
     def document(self, owner_id: str, kind: str = "runs") -> dict[str, Any]:
         """The document of a run as it is now. Raises RunNotFound."""
-        self._catch_up(kind)
         index = self._index[kind]
+        if owner_id in self._dirty[kind]:
+            with self._lock:
+                self._dirty[kind].discard(owner_id)
+            self._changed(kind, index.refresh({owner_id}))
         try:
             document = index.document(owner_id)
         except RunNotFound:

@@ -15,7 +15,7 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -59,8 +59,10 @@ class Index:
 
     # Keeping up
 
-    def refresh(self, only: set[str] | None = None) -> set[str]:
+    def refresh(self, only: set[str] | None = None, but: Set[str] = frozenset()) -> set[str]:
         """One pass over what is new; over these runs alone with `only`. Returns the runs that changed.
+
+        Live runs in `but` are passed over: the caller knows that nothing came, or will name them.
 
         When another process is at it for long, what it has done so far stands.
         """
@@ -71,7 +73,7 @@ class Index:
                         if held:
                             self._open(write=True)
                             assert self._indexer is not None
-                            return self._indexer.run(only=only)
+                            return self._indexer.run(only=only, but=but)
                     return set()
                 except (CorruptData, sqlite3.DatabaseError, OSError) as error:
                     self._mend(error, last=attempt == 2)

@@ -6,7 +6,7 @@ import contextlib
 import gc
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,9 +58,15 @@ class Indexer:
         self._runs_stamp: int | None = None
         self._unready = False
 
-    def run(self, progress: Callable[[int, int], None] | None = None, only: set[str] | None = None) -> set[str]:
-        """One pass, over all runs or `only` these; returns those that changed. Raises OSError when there is no space,
-        CorruptData when the index itself is broken.
+    def run(
+        self,
+        progress: Callable[[int, int], None] | None = None,
+        only: set[str] | None = None,
+        but: Set[str] = frozenset(),
+    ) -> set[str]:
+        """One pass, over all runs (not the live ones in `but`) or `only` these; returns those that changed.
+
+        Raises OSError when there is no space, CorruptData when the index itself is broken.
         """
         changed: set[str] = set()
         catalogue = self.catalogue
@@ -73,7 +79,7 @@ class Indexer:
             self.live = self._load()
         self._runs_stamp, self._unready = None, False
         touched = self._ledger()
-        todo = sorted((self._todo() if only is None else only) | touched)
+        todo = sorted((self._todo(but) if only is None else only) | touched)
         for start in range(0, len(todo), _BATCH_RUNS):
             with _uncollected():
                 for batch in self._batches(todo[start : start + _BATCH_RUNS]):
@@ -102,9 +108,9 @@ class Indexer:
 
     # What to look at
 
-    def _todo(self) -> set[str]:
+    def _todo(self, but: Set[str]) -> set[str]:
         assert self.live is not None
-        return set(self.live) | self._arrivals() | self._again()
+        return {run_id for run_id in self.live if run_id not in but} | self._arrivals() | self._again()
 
     def _arrivals(self) -> set[str]:
         """Folders that came or went since the last pass: listed only when the folder of runs has changed."""

@@ -96,8 +96,9 @@ def run_data(document: Json) -> Json:
     metrics = [
         {
             "key": name,
-            "value": shown_number(stat["last"]),
-            "timestamp": milliseconds(stat["last_time"]),
+            # Nearly all numbers are finite, and there are thousands in an answer.
+            "value": value if (value := stat["last"]) - value == 0 else shown_number(value),
+            "timestamp": round(stat["last_time"] * 1000),
             "step": int(stat["last_step"]),
         }
         for name, stat in document["metric_stats"].items()
@@ -105,7 +106,7 @@ def run_data(document: Json) -> Json:
     if metrics:
         data["metrics"] = metrics
     raw = document.get("raw") or {}
-    params = [{"key": name, "value": sent(raw, name, value)} for name, value in document["config"].items()]
+    params = [{"key": name, "value": str(raw.get(name, value))} for name, value in document["config"].items()]
     if params:
         data["params"] = params
     tags = [{"key": key, "value": value} for key, value in run_tags(document).items()]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from anew.errors import RunNotFound
-from anew.hub import Hub
+from anew.hub import Hub, Row
 from anew.protocols.mlflow import fields, model_search
 from anew.protocols.mlflow.artifacts import clean, listing, send
 from anew.protocols.mlflow.entities import Json
@@ -74,7 +74,10 @@ def _latest(document: Json) -> list[Json]:
 
 def log_metrics(hub: Hub, run_id: str, model_id: str, metrics: list[Json]) -> None:
     """What a run logged about a model, kept with the model, too."""
-    hub.points(model_id, [((m["key"],), [m["value"]], m["step"], m["timestamp"] / 1000) for m in metrics], KIND)
+    rows: dict[tuple[str, ...], list[Row]] = {}
+    for m in metrics:
+        rows.setdefault((m["key"],), []).append(((m["value"],), m["step"], m["timestamp"] / 1000))
+    hub.rows(model_id, rows, KIND)
     for metric in metrics:
         hub.event(KIND, model_id, "metric", metric | {"model_id": model_id, "run_id": run_id})
 
