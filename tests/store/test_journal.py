@@ -262,6 +262,18 @@ def test_a_clock_that_goes_back(make: Make, monkeypatch: pytest.MonkeyPatch) -> 
     assert points.times.tolist() == [2000.0, 1000.0, -5.0]
 
 
+def test_rows_are_points_in_one_write(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = make(mapped=False)
+    written: list[int] = []
+    monkeypatch.setattr(journals, "_write_all", lambda fd, data: written.append(os.write(fd, data)))
+    journal.rows(("x", "y"), [((1.0, 2.0), 0, 5.0), ((3.0, math.nan), 7, 4.0)])
+    assert len(written) == 2  # the declaration, and the rest
+    assert journal.step == 7
+    (points,) = [item for item in JournalReader(journal.path) if isinstance(item, Points)]
+    assert (points.keys, points.steps.tolist(), points.times.tolist()) == (("x", "y"), [0, 7], [5.0, 4.0])
+    assert str(points.values.tolist()) == "[[1.0, 2.0], [3.0, nan]]"
+
+
 def test_a_journal_has_one_writer(make: Make, tmp_path: Path) -> None:
     make()
     with pytest.raises(StoreError, match="exists"):

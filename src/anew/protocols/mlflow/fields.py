@@ -173,8 +173,7 @@ def as_config(params: dict[str, str]) -> dict[str, Any]:
 
 def is_plain(sent: str) -> bool:
     """Whether the index finds a parameter by this text, and nothing else with it."""
-    value = typed(sent)
-    return _written(value) == sent if value is not sent else sent.lower() not in ("true", "false")
+    return _written(typed(sent)) == sent
 
 
 def _written(value: Any) -> str:
@@ -205,9 +204,9 @@ def _number(sent: str) -> float:
 
 
 def _flag(sent: str) -> bool:
-    if sent not in ("True", "False"):
+    if sent.lower() not in ("true", "false"):
         raise ValueError
-    return sent == "True"
+    return sent.lower() == "true"
 
 
 _READERS: tuple[Callable[[str], Any], ...] = (_whole, _number, _flag)
