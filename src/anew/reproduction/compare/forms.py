@@ -68,6 +68,8 @@ _FORMS = (
         rf"(?:.*\b)?(?i:done|finished|completed|loaded|saved|trained|fitted)[.!]? (?P<t>{_BRACKETED})\s*",
         whole=True,
     ),
+    _Form(", ", rf"(?:.*\b)?(?i:training|fitting) (?i:done|finished|completed), (?P<t>{_SPAN})\s*", whole=True),
+    _Form("mfu", rf"iter \d+: loss {NUMBER}, (?P<t>time {_SPAN}, mfu -?{NUMBER}%)", UNBOUNDED),  # nanoGPT
     _Form("Time", rf"Epoch:? .*\bTime\s+(?P<t>{_METER})"),
     _Form("Data", rf"Epoch:? .*\bTime\s+{_METER}\s.*?\bData\s+(?P<t>{_METER})"),
 )
