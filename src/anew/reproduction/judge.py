@@ -149,9 +149,13 @@ def _written(value: Any) -> str:
 
 def _files(a: Record, b: Record, folder: Path) -> list[Item]:
     roots = (a.side.root, b.side.root)
-    told = {item["path"] for item in a.document.get("outputs", [])} & {i["path"] for i in b.document.get("outputs", [])}
+    told = {_named(item, a) for item in a.document.get("outputs", [])}
+    told &= {_named(item, b) for item in b.document.get("outputs", [])}
     old, new = (
-        {item["path"] if item["path"] in told else _place(item, record, roots): item for item in outputs}
+        {
+            _named(item, record) if _named(item, record) in told else _place(item, record, roots): item
+            for item in outputs
+        }
         for record, outputs in ((record, record.document.get("outputs", [])) for record in (a, b))
     )
     items = []
@@ -169,15 +173,20 @@ def _files(a: Record, b: Record, folder: Path) -> list[Item]:
     return sorted(items, key=lambda item: str(item["name"]))
 
 
+def _named(item: dict[str, Any], record: Record) -> str:
+    """The path of an output, or of the file that it stood for in a trial."""
+    path = str(item["path"])
+    return str(record.document.get("aside", {}).get(path, path))
+
+
 def _place(item: dict[str, Any], record: Record, roots: tuple[str, str]) -> str:
     """The path of an output in the terms of the project, wherever that stood; ../ where it lies beside it.
 
     A script that names the project's folder outright writes there from a recreated one, too.
     """
-    path = str(item["path"])
-    aside = record.document.get("aside", {})
-    if path in aside:
-        return relative(str(aside[path]), roots[0])  # it stood for a file as the first run knew it
+    path = _named(item, record)
+    if path != item["path"]:
+        return relative(path, roots[0])  # it stood for a file as the first run knew it
     root = next((root for root in roots if path.startswith(root + "/")), None)
     return path[len(root) + 1 :] if root else relative(path, record.side.root)
 

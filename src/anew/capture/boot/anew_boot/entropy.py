@@ -174,7 +174,7 @@ def settle(name: str) -> None:
     """Find out whether an unseeded generator was drawn from, while that can still be told."""
     entry = generators.get(name)
     if entry and not entry["seeded"] and not entry["drawn_unseeded"]:
-        entry["drawn_unseeded"] = _digest(_probes[name]()) != entry["start"]
+        entry["drawn_unseeded"] = _digest(_probes[name]()) not in (entry["start"], entry.get("imported"))
 
 
 def settle_all() -> None:
@@ -232,7 +232,7 @@ def on_random(random: Any) -> None:
     if not active():
         return
     random._urandom = _urandom
-    plain_seed = random.Random.seed
+    plain_seed, plain_random = random.Random.seed, random.Random
 
     def seed(self: Any, a: Any = None, version: int = 2) -> Any:
         if a is None and type(self) is not random.SystemRandom:
@@ -246,6 +246,11 @@ def on_random(random: Any) -> None:
     if not MIDWAY:
         plain_seed(inst, int.from_bytes(take(32, "random"), "little"))
     _watch("random", random.getstate)
+    # Importing rich, which many libraries do, draws so much for the numbers of its styles: no result comes of that.
+    copy = plain_random(0)  # with a seed, so that it draws none
+    copy.setstate(random.getstate())
+    copy.getrandbits(24)
+    generators["random"]["imported"] = _digest(copy.getstate())
 
     def seed_global(a: Any = None, version: int = 2) -> Any:
         note_seed("random", a)
