@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -171,8 +172,9 @@ def test_timeout(project: Project) -> None:
 def test_a_missing_input_is_named_before_anything_runs(project: Project, tmp_path: Path) -> None:
     outside = tmp_path / "elsewhere" / "big.bin"
     outside.parent.mkdir()
-    outside.write_bytes(b"1" * 100)
-    project.write("train.py", f"print('n:', len(open({str(outside)!r}).read()))\n")
+    outside.touch()
+    os.truncate(outside, 65 << 20)  # more than is kept of what lies outside
+    project.write("train.py", f"print('n:', len(open({str(outside)!r}).read(100)))\n")
     run = project.run("train.py")
     outside.write_bytes(b"2" * 50)
     done = project.anew("reproduce", run, "--json", code=4)

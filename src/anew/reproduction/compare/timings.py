@@ -160,6 +160,7 @@ _VERB = r"(?:done|finished|completed|complete|ready|passed|tests)"
 _MADE = r"(?:trained|fitted|fit|loaded|saved|built|compiled|evaluated|imported|downloaded|written|wrote|created|read)"
 _ABOUT = r"(?:_(?:about|only|roughly|around|approximately|approx|a_total_of))?"
 _TOOK = re.compile(rf"(?P<subject>.*?)_?(?:took|taking){_ABOUT}")
+_OF_TRAINING = re.compile(r"(?i)\b(?:epoch|loss|acc|accuracy)\b")  # 'epoch 1 loss 0.5 took 0.2s'
 _DONE = re.compile(rf"(?P<subject>.*?)_?(?:{_VERB}(?P<object>.*?)|{_MADE}.*?)_(?:in|after|within){_ABOUT}")
 
 
@@ -180,7 +181,7 @@ def is_said(near: str, whole: str) -> bool:
     label = _joined(near)
     if not label or (is_claimed(whole) and not is_timing(near)):
         return False
-    if is_sentence(whole):
+    if is_sentence(whole) or (label == "took" and _OF_TRAINING.search(whole)):
         return not is_foreign(whole)
     return not is_foreign(near) and (
         is_timing(near) or is_timing(whole) or is_timing(_tail(near)) or bool(_SPOKEN.fullmatch(label))
