@@ -179,9 +179,11 @@ def clause(before: str) -> tuple[str, str]:
 def is_said(near: str, whole: str) -> bool:
     """Do the words say that what follows is how long the program took: 'Training took', 'done in', 'fit time'?"""
     label = _joined(near)
+    if label == "took" and _OF_TRAINING.search(whole):
+        return not is_foreign(whole)
     if not label or (is_claimed(whole) and not is_timing(near)):
         return False
-    if is_sentence(whole) or (label == "took" and _OF_TRAINING.search(whole)):
+    if is_sentence(whole):
         return not is_foreign(whole)
     return not is_foreign(near) and (
         is_timing(near) or is_timing(whole) or is_timing(_tail(near)) or bool(_SPOKEN.fullmatch(label))
