@@ -8,6 +8,7 @@ import json
 import os
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,7 @@ class Ledger:
         return entry
 
 
-class View:
+class View(ABC):
     """What the entries of some kinds come to, kept up with the file: a noun whose truth is the ledger.
 
     A subclass says in `_apply` what one entry changes. Safe to use from several threads and processes.
@@ -174,8 +175,8 @@ class View:
             self.refresh()
         return entry
 
-    def _apply(self, entry: dict[str, Any]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _apply(self, entry: dict[str, Any]) -> None: ...
 
 
 def canonical(value: Any) -> bytes:

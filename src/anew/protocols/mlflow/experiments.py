@@ -222,14 +222,8 @@ def _ordered(hub: Hub, found: list[Project], order: list[Sorting]) -> list[Proje
 
 def search_datasets(call: Call) -> dict[str, Any]:
     """The datasets that the runs of some experiments read, for MLflow's web pages: each once per context."""
-    experiment_ids = _DATASETS.read(call)["experiment_ids"]
-    if not experiment_ids:
-        raise invalid("SearchDatasets request must specify at least one experiment_id.")
-    if len(experiment_ids) > _MOST_DATASET_EXPERIMENTS:
-        raise invalid(
-            f"SearchDatasets request cannot specify more than {_MOST_DATASET_EXPERIMENTS} experiment_ids. "
-            f"Received {len(experiment_ids)} experiment_ids."
-        )
+    sent = _DATASETS.read(call)["experiment_ids"]
+    experiment_ids = fields.ids("SearchDatasets", "experiment_id", sent, _MOST_DATASET_EXPERIMENTS)
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     known = {project.id: project.name for project in call.hub.projects.all()}
     for experiment_id in dict.fromkeys(experiment_ids):

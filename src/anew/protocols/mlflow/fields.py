@@ -26,9 +26,7 @@ Pair = tuple[str, str]
 
 def text(call: Call, name: str, *, required: bool = False, default: str = "") -> str:
     """A text of the body or the query. Raises MlflowError."""
-    value = call.body.get(name) if call.body else None
-    if value is None and call.query:
-        value = call.argument(name) or None
+    value = _sent(call, name, call.argument)
     if value is None or value == "":
         if required:
             raise missing_value(name)
@@ -38,10 +36,14 @@ def text(call: Call, name: str, *, required: bool = False, default: str = "") ->
     return value
 
 
-def whole(call: Call, name: str, *, required: bool = False, default: int | None = None) -> int | None:
+def _sent(call: Call, name: str, argument: Callable[[str], Any]) -> Any:
+    """A value of the body, else of the query; None for one that was not sent."""
     value = call.body.get(name) if call.body else None
-    if value is None and call.query:
-        value = call.argument(name) or None
+    return (argument(name) or None) if value is None and call.query else value
+
+
+def whole(call: Call, name: str, *, required: bool = False, default: int | None = None) -> int | None:
+    value = _sent(call, name, call.argument)
     if value is None:
         if required:
             raise missing_value(name)
@@ -84,9 +86,7 @@ def shown_number(value: float) -> float | str:
 
 
 def items(call: Call, name: str, *, required: bool = False) -> list[Any]:
-    value = call.body.get(name) if call.body else None
-    if value is None and call.query:
-        value = call.arguments(name) or None
+    value = _sent(call, name, call.arguments)
     if value is None or value == "":
         if required:
             raise missing_value(name)
@@ -101,6 +101,15 @@ def texts(call: Call, name: str, *, required: bool = False) -> list[str]:
     if not all(isinstance(item, str) for item in found):
         raise wrong_type(name, found)
     return found
+
+
+def ids(request: str, name: str, sent: list[str], most: int) -> list[str]:
+    """The ids that a request names: one at least, `most` at most. Raises MlflowError."""
+    if not sent:
+        raise invalid(f"{request} request must specify at least one {name}.")
+    if len(sent) > most:
+        raise invalid(f"{request} request cannot specify more than {most} {name}s. Received {len(sent)} {name}s.")
+    return sent
 
 
 def missing_value(name: str) -> MlflowError:

@@ -18,12 +18,13 @@ from anew.protocols.mlflow.errors import invalid
 _NUMBER_SIGNS = ("!=", "<", "<=", "=", ">", ">=")
 _TEXT_SIGNS = ("!=", "=", "ILIKE", "LIKE")
 _LISTED_SIGNS = (*_TEXT_SIGNS, "IN", "NOT IN")
-_NULL_SIGNS = ("IS NOT NULL", "IS NULL")
+_WORD_SIGNS = ("LIKE", "ILIKE", "RLIKE", "IN")
+NULL_SIGNS = ("IS NOT NULL", "IS NULL")
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq, "!=": operator.ne, ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,
 }  # fmt: skip
 _QUOTES = ("'", '"')
-_KEYWORDS = {"NULL", "TRUE", "FALSE", "NAN", "AND", "OR", "NOT", "IN", "IS", "LIKE", "ILIKE", "BETWEEN"}
+_KEYWORDS = {"NULL", "TRUE", "FALSE", "NAN", "AND", "OR", "NOT", "IN", "IS", "LIKE", "ILIKE", "RLIKE", "BETWEEN"}
 _PART = r"[^\W\d]\w*|`[^`]*`"
 _NAME = rf"(?:{_PART})(?:\.(?:\w+|`[^`]*`|\"[^\"]*\")?)*"
 _TOKEN = re.compile(
@@ -79,7 +80,7 @@ class Grammar:
     aliases: Mapping[str, str] = field(default_factory=dict)
 
 
-def _set(names: Collection[str]) -> str:
+def shown_set(names: Collection[str]) -> str:
     """MLflow prints Python's sets."""
     return "{" + ", ".join(map(repr, sorted(names))) + "}"
 
@@ -102,7 +103,7 @@ RUNS = Grammar(
     listed=frozenset({"run_id"}),
     nullable=frozenset({"tag", "parameter"}),
     no_null="IS NULL / IS NOT NULL is only supported for tags and params, not for '{space}' '{key}'",
-    tag_signs="Invalid comparator '$' not one of '" + _set((*_TEXT_SIGNS, *_NULL_SIGNS)),
+    tag_signs="Invalid comparator '$' not one of '" + shown_set((*_TEXT_SIGNS, *NULL_SIGNS)),
     aliases={"created": "start_time", "Created": "start_time"} | dict.fromkeys(_RUN_NAMES, "run_name"),
 )  # fmt: skip
 EXPERIMENTS = Grammar(
@@ -125,6 +126,9 @@ class Token(NamedTuple):
     value: str  # as it is written
 
 
+_END = Token("end", "")
+
+
 def tokens_of(text: str) -> list[Token]:
     """The tokens of a filter; brackets, with what is in them, are one."""
     found: list[Token] = []
@@ -140,8 +144,21 @@ def tokens_of(text: str) -> list[Token]:
     return found
 
 
+class Clause(NamedTuple):
+    """One comparison, as it is written; `right` is of kind "end" where the sign needs none."""
+
+    left: Token
+    sign: str
+    right: Token
+
+
 def parse_filter(text: str, grammar: Grammar = RUNS) -> list[Condition]:
     """The conditions of a filter string. Raises MlflowError."""
+    return [_condition(clause, grammar) for clause in clauses(text, grammar.quote)]
+
+
+def clauses(text: str, quote: str = "'") -> list[Clause]:
+    """The comparisons of a filter string, which ANDs join. Raises MlflowError."""
     if not text:
         return []
     tokens = tokens_of(text)
@@ -149,10 +166,10 @@ def parse_filter(text: str, grammar: Grammar = RUNS) -> list[Condition]:
         raise invalid(f"Invalid filter '{text}'. Could not be parsed.")
     if any(token == ("mark", ";") for token in tokens[:-1]):
         raise invalid(f"Search filter contained multiple expression {text!r}. Provide AND-ed expression list.")
-    reader = _Reader(tokens, grammar)
+    reader = _Reader(tokens, quote)
     found = []
     while reader.more():
-        found.append(reader.condition())
+        found.append(reader.clause())
     return found
 
 
@@ -160,9 +177,9 @@ def comparison(tokens: list[Token], at: int) -> tuple[str, int]:
     """The comparison sign at a place, in capitals, and where it ends; "" for none."""
     words = [token.value.upper() for token in tokens[at : at + 3]] + ["", "", ""]
     kind = tokens[at].kind if at < len(tokens) else "end"
-    if kind == "operator" or (kind == "name" and words[0] in ("LIKE", "ILIKE", "IN")):
+    if kind == "operator" or (kind == "name" and words[0] in _WORD_SIGNS):
         return words[0], at + 1
-    if words[0] == "NOT" and words[1] in ("LIKE", "ILIKE", "IN"):
+    if words[0] == "NOT" and words[1] in _WORD_SIGNS:
         return f"NOT {words[1]}", at + 2
     if words[:2] == ["IS", "NULL"]:
         return "IS NULL", at + 2
@@ -172,11 +189,11 @@ def comparison(tokens: list[Token], at: int) -> tuple[str, int]:
 
 
 class _Reader:
-    def __init__(self, tokens: list[Token], grammar: Grammar) -> None:
-        self.tokens, self.grammar, self.at = tokens, grammar, 0
+    def __init__(self, tokens: list[Token], quote: str) -> None:
+        self.tokens, self.quote, self.at = tokens, quote, 0
 
     def more(self) -> bool:
-        """Go on to the next condition. There may be more ANDs than one, also before the first and behind the last."""
+        """Go on to the next clause. There may be more ANDs than one, also before the first and behind the last."""
         start = self.at
         while self.at < len(self.tokens) and self.tokens[self.at].value.upper() == "AND":
             self.at += 1
@@ -184,72 +201,89 @@ class _Reader:
             self._refuse(self.tokens[start : start + 1])
         return self.at < len(self.tokens)
 
-    def condition(self) -> Condition:
+    def clause(self) -> Clause:
         left = self.tokens[self.at]
         sign, after = comparison(self.tokens, self.at + 1)
         if left.value.upper() in _KEYWORDS or left.kind not in ("name", "operation", "text", "number") or not sign:
             self._refuse(self.tokens[self.at : self.at + 1])
-        if left.kind in ("operation", "number") or left.value.startswith("'"):
-            raise invalid(f"Invalid comparison clause. Expected 'Identifier' found '{left.value}'")
-        if sign in _NULL_SIGNS:
+        right = self.tokens[after] if after < len(self.tokens) else _END
+        if sign in NULL_SIGNS:
             self.at = after
-            space, key = identifier(left.value, self.grammar, self.grammar.attributes)
-            if space not in self.grammar.nullable:
-                raise invalid(self.grammar.no_null.format(space=space, key=key))
-            return Condition(space_of(space), key, sign)
-        right = self.tokens[after] if after < len(self.tokens) else Token("end", "")
+            return Clause(left, sign, _END)
         listed = sign in ("IN", "NOT IN")
         if right.kind not in ("text", "number", "name", "list") or (listed and right.kind != "list"):
             self._refuse(self.tokens[self.at :])
         self.at = after + 1
-        space, key = identifier(left.value, self.grammar, self.grammar.attributes)
-        value = self._value(space, key, right)
-        key = self.grammar.aliases.get(key, key) if space == "attribute" else key
-        self._check_sign(space, key, sign)
-        return Condition(space_of(space), key, sign, value)
+        return Clause(left, sign, right)
 
     def _refuse(self, tokens: list[Token]) -> NoReturn:
-        quote = self.grammar.quote
-        shown = ", ".join(f"{quote}{token.value}{quote}" for token in tokens)
+        shown = ", ".join(f"{self.quote}{token.value}{self.quote}" for token in tokens)
         raise invalid(f"Invalid clause(s) in filter string: {shown}")
 
-    def _value(self, space: str, key: str, token: Token) -> Any:
-        if space == "metric" or (space == "attribute" and key in self.grammar.numeric):
-            if token.kind != "number":
-                kind = "metric" if space == "metric" else f"numeric attribute: {key}"
-                raise invalid(f"Expected numeric value type for {kind}. Found {token.value}")
-            return int(token.value) if space != "metric" and token.value.lstrip("-").isdigit() else float(token.value)
-        if token.kind == "list" and space in ("attribute", "dataset"):
-            if space == "attribute" and key not in self.grammar.listed:
-                raise invalid(
-                    f"Only {sorted(self.grammar.listed)} attributes support comparison with a list of quoted string "
-                    "values."
-                )
-            return texts_of(token.value)
-        if token.kind == "text":
-            return token.value[1:-1]
-        if token.kind == "name" and token.value.upper() not in _KEYWORDS:
-            raise invalid(
-                "Parameter value is either not quoted or unidentified quote types used for string value "
-                f"{token.value}. Use either single or double quotes."
-            )
-        what = {"attribute": "attributes", "dataset": "dataset attributes"}.get(space, f"{space} (e.g. 'my-value')")
-        raise invalid(f"Expected a quoted string value for {what}. Got value {token.value}")
 
-    def _check_sign(self, space: str, key: str, sign: str) -> None:
-        wrong = f"Invalid comparator '{sign}' not one of '"
-        if space == "metric" and sign not in _NUMBER_SIGNS:
-            raise invalid(wrong + _set(_NUMBER_SIGNS))
-        if space == "parameter" and sign not in _TEXT_SIGNS:
-            raise invalid(wrong + _set((*_TEXT_SIGNS, *_NULL_SIGNS)) + "'")
-        if space == "tag" and sign not in _TEXT_SIGNS:
-            raise invalid(self.grammar.tag_signs.replace("$", sign))
-        if space == "dataset" and sign not in _LISTED_SIGNS:
-            raise invalid(wrong + _set(_LISTED_SIGNS))
-        if space == "attribute":
-            is_number = key in self.grammar.numeric
-            if sign not in (_NUMBER_SIGNS if is_number else _LISTED_SIGNS):
-                raise invalid(wrong + _set(_LISTED_SIGNS) + ("" if is_number else "'"))
+def _condition(clause: Clause, grammar: Grammar) -> Condition:
+    space, key = left_of(clause, grammar)
+    sign = clause.sign
+    if sign in NULL_SIGNS:
+        if space not in grammar.nullable:
+            raise invalid(grammar.no_null.format(space=space, key=key))
+        return Condition(space_of(space), key, sign)
+    value = _value(space, key, clause.right, grammar)
+    key = grammar.aliases.get(key, key) if space == "attribute" else key
+    _check_sign(space, key, sign, grammar)
+    return Condition(space_of(space), key, sign, value)
+
+
+def left_of(clause: Clause, grammar: Grammar) -> tuple[str, str]:
+    """Space and key of what a clause compares. Raises MlflowError."""
+    left = clause.left
+    if left.kind in ("operation", "number") or left.value.startswith("'"):
+        raise invalid(f"Invalid comparison clause. Expected 'Identifier' found '{left.value}'")
+    return identifier(left.value, grammar, grammar.attributes)
+
+
+def _value(space: str, key: str, token: Token, grammar: Grammar) -> Any:
+    if space == "metric" or (space == "attribute" and key in grammar.numeric):
+        if token.kind != "number":
+            kind = "metric" if space == "metric" else f"numeric attribute: {key}"
+            raise invalid(f"Expected numeric value type for {kind}. Found {token.value}")
+        return int(token.value) if space != "metric" and token.value.lstrip("-").isdigit() else float(token.value)
+    if token.kind == "list" and space in ("attribute", "dataset"):
+        if space == "attribute" and key not in grammar.listed:
+            raise invalid(
+                f"Only {sorted(grammar.listed)} attributes support comparison with a list of quoted string values."
+            )
+        return texts_of(token.value)
+    what = {"attribute": "attributes", "dataset": "dataset attributes"}.get(space, f"{space} (e.g. 'my-value')")
+    return text_of(token, f"Expected a quoted string value for {what}.")
+
+
+def text_of(token: Token, expected: str) -> str:
+    """The text that a quoted token holds; `expected` is said of what is none. Raises MlflowError."""
+    if token.kind == "text":
+        return token.value[1:-1]
+    if token.kind == "name" and token.value.upper() not in _KEYWORDS:
+        raise invalid(
+            "Parameter value is either not quoted or unidentified quote types used for string value "
+            f"{token.value}. Use either single or double quotes."
+        )
+    raise invalid(f"{expected} Got value {token.value}")
+
+
+def _check_sign(space: str, key: str, sign: str, grammar: Grammar) -> None:
+    wrong = f"Invalid comparator '{sign}' not one of '"
+    if space == "metric" and sign not in _NUMBER_SIGNS:
+        raise invalid(wrong + shown_set(_NUMBER_SIGNS))
+    if space == "parameter" and sign not in _TEXT_SIGNS:
+        raise invalid(wrong + shown_set((*_TEXT_SIGNS, *NULL_SIGNS)) + "'")
+    if space == "tag" and sign not in _TEXT_SIGNS:
+        raise invalid(grammar.tag_signs.replace("$", sign))
+    if space == "dataset" and sign not in _LISTED_SIGNS:
+        raise invalid(wrong + shown_set(_LISTED_SIGNS))
+    if space == "attribute":
+        is_number = key in grammar.numeric
+        if sign not in (_NUMBER_SIGNS if is_number else _LISTED_SIGNS):
+            raise invalid(wrong + shown_set(_LISTED_SIGNS) + ("" if is_number else "'"))
 
 
 def identifier(written: str, grammar: Grammar, keys: frozenset[str]) -> tuple[str, str]:
@@ -264,9 +298,9 @@ def identifier(written: str, grammar: Grammar, keys: frozenset[str]) -> tuple[st
         space, key = found, tail
     key = _bare(key)
     if space == "attribute" and key not in keys:
-        raise invalid(f"Invalid attribute key '{key}' specified. Valid keys are '{_set(keys)}'")
+        raise invalid(f"Invalid attribute key '{key}' specified. Valid keys are '{shown_set(keys)}'")
     if space == "dataset" and key not in _DATASETS:
-        raise invalid(f"Invalid dataset key '{key}' specified. Valid keys are '{_set(_DATASETS)}'")
+        raise invalid(f"Invalid dataset key '{key}' specified. Valid keys are '{shown_set(_DATASETS)}'")
     return space, key
 
 
@@ -323,7 +357,7 @@ def parse_orders(clauses: Collection[str], grammar: Grammar = RUNS) -> list[Sort
 def matches_text(value: Any, condition: Condition) -> bool:
     """Whether a value passes a condition; what is missing passes IS NULL alone."""
     sign, wanted = condition.sign, condition.value
-    if sign in _NULL_SIGNS:
+    if sign in NULL_SIGNS:
         return (value is None) == (sign == "IS NULL")
     if value is None:
         return False

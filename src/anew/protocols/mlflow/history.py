@@ -83,14 +83,8 @@ def _part(table: Table, at: Any) -> Table:
 
 
 def bulk(call: Call) -> Json:
-    run_ids, key = call.arguments("run_id"), call.argument("metric_key")
-    if not run_ids:
-        raise invalid("GetMetricHistoryBulk request must specify at least one run_id.")
-    if len(run_ids) > _MOST_BULK_RUNS:
-        raise invalid(
-            f"GetMetricHistoryBulk request cannot specify more than {_MOST_BULK_RUNS} run_ids. "
-            f"Received {len(run_ids)} run_ids."
-        )
+    run_ids = fields.ids("GetMetricHistoryBulk", "run_id", call.arguments("run_id"), _MOST_BULK_RUNS)
+    key = call.argument("metric_key")
     if not key:
         raise invalid("GetMetricHistoryBulk request must specify a metric_key.")
     most = min(fields.whole(call, "max_results") or _MOST_BULK, _MOST_BULK)

@@ -23,23 +23,14 @@ from anew.errors import AnewError, NotFound, RunNotFound, UsageError
 from anew.hub import Hub, Points
 from anew.projects import Project
 from anew.protocols.mlflow import fields, history
+from anew.protocols.mlflow import takeover_model as theirs
 from anew.protocols.mlflow.artifacts import clean
 from anew.protocols.mlflow.entities import RUN_NAME, STATUSES, location, run_tags, sent
 from anew.protocols.mlflow.errors import MlflowError
-from anew.protocols.mlflow.takeover_model import (
-    CouldNot,
-    Experiment,
-    File,
-    Json,
-    LoggedModel,
-    Point,
-    Run,
-    Source,
-    Trace,
-)
+from anew.protocols.mlflow.takeover_model import CouldNot, Json
 
 Item = TypeVar("Item")
-Owner = Run | LoggedModel | Trace
+Owner = theirs.Run | theirs.LoggedModel | theirs.Trace
 _NATIVE = {shown: name for name, shown in STATUSES.items() if name != "crashed"}
 _NOTE = "mlflow.note.content"
 _DONE = "imported"  # in the document of what was taken over: from what, and whether all of it
@@ -59,7 +50,7 @@ class Report:
         self.could_not.append({"what": what, "why": str(why) or type(why).__name__})
 
 
-def open_source(address: str, artifacts: Sequence[Path] = ()) -> Source:
+def open_source(address: str, artifacts: Sequence[Path] = ()) -> theirs.Source:
     """The source at an address: http(s)://…, sqlite:///…, or the path of a database or an mlruns folder.
 
     Raises UsageError for what is none of them, AnewError for a server that does not answer.
@@ -86,7 +77,12 @@ class Takeover:
     """Takes over one source into a hub. Without a hub, it only counts what would come."""
 
     def __init__(
-        self, source: Source, hub: Hub | None, *, dry: bool = False, progress: Callable[[str], None] | None = None
+        self,
+        source: theirs.Source,
+        hub: Hub | None,
+        *,
+        dry: bool = False,
+        progress: Callable[[str], None] | None = None,
     ) -> None:
         self.source, self.hub, self.dry = source, hub, dry
         self.report = Report()
@@ -123,7 +119,7 @@ class Takeover:
         for kind in ("runs", "models", "traces"):
             hub.look(kind)
 
-    def _kind(self, kind: str, experiment: Experiment, found: Any, take: Any, project: Project) -> None:
+    def _kind(self, kind: str, experiment: theirs.Experiment, found: Any, take: Any, project: Project) -> None:
         for item in self._each(f"{kind} of experiment {experiment.name}", found(experiment)):
             try:
                 take(project, item)
@@ -148,7 +144,7 @@ class Takeover:
 
     # Experiments
 
-    def _experiment(self, experiment: Experiment) -> Project | None:
+    def _experiment(self, experiment: theirs.Experiment) -> Project | None:
         if not (experiment.name and len(experiment.name) <= 500 and experiment.name.isprintable()):
             self.report.fail(f"experiment {experiment.id}", "its name can't be one here; its runs stay, too")
             return None
@@ -179,7 +175,7 @@ class Takeover:
         except NotFound:
             return None
 
-    def _make_project(self, experiment: Experiment) -> Project:
+    def _make_project(self, experiment: theirs.Experiment) -> Project:
         """A project with the id the experiment had, if that is free. Its times are kept in the ledger, and not shown.
 
         Where its files were is kept there, too: here they are in our store.
@@ -258,7 +254,7 @@ class Takeover:
         self.report.imported["bytes"] += sum(size for _, _, size in kept)
         return whole
 
-    def _content(self, item: Owner, file: File) -> tuple[str, int]:
+    def _content(self, item: Owner, file: theirs.File) -> tuple[str, int]:
         assert self.hub is not None
         if file.at is not None:
             found = self.hub.objects.put_file(file.at)
@@ -272,7 +268,7 @@ class Takeover:
         finally:
             os.unlink(name)
 
-    def _params(self, kind: str, item: Run | LoggedModel, document: Json | None) -> None:
+    def _params(self, kind: str, item: theirs.Run | theirs.LoggedModel, document: Json | None) -> None:
         assert self.hub is not None
         raw = (document or {}).get("raw") or {}
         known = {name: sent(raw, name, value) for name, value in (document or {}).get("config", {}).items()}
@@ -281,14 +277,12 @@ class Takeover:
                 self.report.fail(f"parameter {name} of {item.id}", "it has another value here, which stays")
         fresh = {name: value for name, value in item.params.items() if name not in known}
         if fresh:
-            values = {name: fields.typed(value) for name, value in fresh.items()}
-            raw = {name: value for name, value in fresh.items() if str(values[name]) != value}
-            self.hub.event(kind, item.id, "config", {"values": values, "source": "mlflow", "raw": raw})
+            self.hub.event(kind, item.id, "config", fields.as_config(fresh))
             self.report.imported["params"] += len(fresh)
 
     # Runs
 
-    def _run(self, project: Project, run: Run) -> None:
+    def _run(self, project: Project, run: theirs.Run) -> None:
         self.places[run.id] = (run.location, f"{location(project).rstrip('/')}/{run.id}/artifacts")
         print_, document, to_do = self._begin("runs", run)
         if not to_do:
@@ -318,7 +312,7 @@ class Takeover:
             hub.event("runs", run.id, "run", {"deleted": time.time()})
         self._finish("runs", run, print_, document)
 
-    def _tags(self, run: Run, document: Json | None, name: str) -> None:
+    def _tags(self, run: theirs.Run, document: Json | None, name: str) -> None:
         assert self.hub is not None
         known = run_tags(document) if document else {}
         wanted = run.tags | ({RUN_NAME: name} if name else {})
@@ -331,7 +325,7 @@ class Takeover:
             self.hub.event("runs", run.id, "tag", fresh)
             self.report.imported["tags"] += len(fresh)
 
-    def _points(self, run: Run, document: Json | None) -> None:
+    def _points(self, run: theirs.Run, document: Json | None) -> None:
         assert self.hub is not None
         found = list(dict.fromkeys(map(_comparable, self.source.points(run))))
         if document is not None and found:
@@ -341,7 +335,7 @@ class Takeover:
             self.hub.points(run.id, grouped(found))
             self.report.imported["points"] += len(found)
 
-    def _points_there(self, run_id: str, keys: Iterable[str]) -> Iterator[Point]:
+    def _points_there(self, run_id: str, keys: Iterable[str]) -> Iterator[theirs.Point]:
         assert self.hub is not None
         for key in keys:
             times, steps, values = (column.tolist() for column in history.points(self.hub, run_id, key))
@@ -349,7 +343,7 @@ class Takeover:
 
     # Logged models and traces
 
-    def _model(self, project: Project, model: LoggedModel) -> None:
+    def _model(self, project: Project, model: theirs.LoggedModel) -> None:
         self.places[model.id] = (model.location, f"{location(project).rstrip('/')}/models/{model.id}/artifacts")
         print_, document, to_do = self._begin("models", model)
         if not to_do:
@@ -375,7 +369,7 @@ class Takeover:
                 hub.event("models", model.id, "metric", one)
         self._finish("models", model, print_, document)
 
-    def _trace(self, project: Project, trace: Trace) -> None:
+    def _trace(self, project: Project, trace: theirs.Trace) -> None:
         from anew.protocols.mlflow import spans, traces
 
         print_, document, to_do = self._begin("traces", trace)
@@ -394,13 +388,13 @@ class Takeover:
         self.report.imported["traces"] += 1
 
 
-def _comparable(point: Point) -> Point:
+def _comparable(point: theirs.Point) -> theirs.Point:
     """A point that is equal to itself even where its value is no number."""
     key, value, at, step = point
     return (key, math.nan, at, step) if value != value else point
 
 
-def grouped(points: Iterable[Point]) -> list[Points]:
+def grouped(points: Iterable[theirs.Point]) -> list[Points]:
     """One frame for all that was logged at one step and time, as far as no name comes twice."""
     groups: dict[tuple[int, int], dict[str, float]] = {}
     out: list[Points] = []

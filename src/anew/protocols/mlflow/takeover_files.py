@@ -7,20 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from anew.errors import CorruptData, UsageError
+from anew.protocols.mlflow import takeover_model as theirs
 from anew.protocols.mlflow import takeover_yaml
 from anew.protocols.mlflow.takeover_local import LocalFiles, walk
-from anew.protocols.mlflow.takeover_model import (
-    CouldNot,
-    Experiment,
-    File,
-    Json,
-    LoggedModel,
-    Point,
-    Registered,
-    Run,
-    Trace,
-    Version,
-)
+from anew.protocols.mlflow.takeover_model import CouldNot, Json
 from anew.protocols.mlflow.takeover_sql import MODEL_STATUSES
 
 _RUN_STATUSES = {1: "RUNNING", 2: "SCHEDULED", 3: "FINISHED", 4: "FAILED", 5: "KILLED"}
@@ -56,12 +46,12 @@ class Folder:
                 if path.name not in ("models", ".trash") and (path / _META).is_file():
                     yield path
 
-    def experiments(self) -> Iterator[Experiment]:
+    def experiments(self) -> Iterator[theirs.Experiment]:
         for folder in self._experiment_folders():
             meta = self._meta(folder)
             if meta is None:
                 continue
-            yield Experiment(
+            yield theirs.Experiment(
                 str(meta.get("experiment_id", folder.name)),
                 str(meta.get("name") or folder.name),
                 folder.parent.name == ".trash" or meta.get("lifecycle_stage") == "deleted",
@@ -71,14 +61,14 @@ class Folder:
                 meta.get("last_update_time"),
             )
 
-    def _of(self, experiment: Experiment) -> Iterator[Path]:
+    def _of(self, experiment: theirs.Experiment) -> Iterator[Path]:
         """The folders of an experiment; its id is no path: it is looked for."""
         for folder in self._experiment_folders():
             meta = self._meta(folder) or {}
             if str(meta.get("experiment_id", folder.name)) == experiment.id:
                 yield folder
 
-    def runs(self, experiment: Experiment) -> Iterator[Run]:
+    def runs(self, experiment: theirs.Experiment) -> Iterator[theirs.Run]:
         for top in self._of(experiment):
             for folder in _folders(top):
                 if folder.name in ("tags", "datasets", "models", "traces") or not (folder / _META).is_file():
@@ -87,13 +77,13 @@ class Folder:
                 if meta is not None:
                     yield self._run(experiment, top, folder, meta)
 
-    def _run(self, experiment: Experiment, top: Path, folder: Path, meta: Json) -> Run:
+    def _run(self, experiment: theirs.Experiment, top: Path, folder: Path, meta: Json) -> theirs.Run:
         run_id = str(meta.get("run_id") or meta.get("run_uuid") or folder.name)
         self._folders[run_id] = folder
         tags = self._texts(folder / "tags")
         status = meta.get("status")
         metrics = [[path, item.stat().st_size] for path, item in _below(folder / "metrics")]
-        return Run(
+        return theirs.Run(
             id=run_id,
             experiment=experiment.id,
             name=tags.get("mlflow.runName") or str(meta.get("run_name") or meta.get("name") or ""),
@@ -133,8 +123,8 @@ class Folder:
                     link: Json = {"relation": relation, "model": str(meta.get("destination_id"))}
                     yield link | ({"step": int(meta.get("step") or 0)} if kind == "outputs" else {})
 
-    def points(self, run: Run) -> list[Point]:
-        found: list[Point] = []
+    def points(self, run: theirs.Run) -> list[theirs.Point]:
+        found: list[theirs.Point] = []
         for key, path in _below(self._folders[run.id] / "metrics"):
             for line in _lines(path):
                 try:
@@ -144,7 +134,7 @@ class Folder:
                     self.problems.append((f"metric {key} of run {run.id}", f"not a line of metrics: {line[:60]!r}"))
         return found
 
-    def models(self, experiment: Experiment) -> Iterator[LoggedModel]:
+    def models(self, experiment: theirs.Experiment) -> Iterator[theirs.LoggedModel]:
         for top in self._of(experiment):
             for folder in _folders(top / "models"):
                 meta = self._meta(folder)
@@ -152,7 +142,7 @@ class Folder:
                     continue
                 model_id = str(meta.get("model_id") or folder.name)
                 self._folders[model_id] = folder
-                yield LoggedModel(
+                yield theirs.LoggedModel(
                     id=model_id,
                     experiment=experiment.id,
                     name=str(meta.get("name") or ""),
@@ -168,7 +158,7 @@ class Folder:
                     metrics=list(_model_metrics(folder)),
                 )
 
-    def traces(self, experiment: Experiment) -> Iterator[Trace]:
+    def traces(self, experiment: theirs.Experiment) -> Iterator[theirs.Trace]:
         for top in self._of(experiment):
             for folder in _folders(top / "traces"):
                 info = self._yaml(folder / "trace_info.yaml")
@@ -181,9 +171,9 @@ class Folder:
                 named = {key: value for key, value in info.items() if value is not None and key != "trace_location"}
                 info = named | {"trace_metadata": self._texts(folder / "request_metadata"), "tags": tags}
                 assessed = [self._yaml(path) for path in sorted((folder / "assessments").glob("*.yaml"))]
-                yield Trace(trace_id, experiment.id, info | {"assessments": [one for one in assessed if one]})
+                yield theirs.Trace(trace_id, experiment.id, info | {"assessments": [one for one in assessed if one]})
 
-    def registered(self) -> Iterator[Registered]:
+    def registered(self) -> Iterator[theirs.Registered]:
         for folder in _folders(self.root / "models"):
             meta = self._meta(folder)
             if meta is None or "experiment_id" in meta:
@@ -196,7 +186,7 @@ class Folder:
                 if about.get("current_stage") != "Deleted_Internal"
             ]
             aliases = {key: value.removeprefix("v") for key, value in self._texts(folder / "aliases").items()}
-            yield Registered(
+            yield theirs.Registered(
                 str(meta.get("name") or folder.name),
                 meta.get("creation_timestamp"),
                 meta.get("last_updated_timestamp"),
@@ -207,9 +197,9 @@ class Folder:
                     versions, key=lambda pair: pair[0])],
             )  # fmt: skip
 
-    def _version(self, folder: Path, number: int, meta: Json) -> Version:
+    def _version(self, folder: Path, number: int, meta: Json) -> theirs.Version:
         source = str(meta.get("source") or "")
-        return Version(
+        return theirs.Version(
             number=number,
             source=source,
             created=meta.get("creation_timestamp"),
@@ -225,7 +215,7 @@ class Folder:
             tags=self._texts(folder / "tags"),
         )
 
-    def files(self, owner: Run | LoggedModel | Trace) -> Iterator[File]:
+    def files(self, owner: theirs.Run | theirs.LoggedModel | theirs.Trace) -> Iterator[theirs.File]:
         """Those beside what is said of the owner, wherever the folder was moved to; else where it says they are."""
         folder = self._folders[owner.id] / "artifacts"
         if folder.is_dir() and not folder.is_symlink():
@@ -235,7 +225,7 @@ class Folder:
         )
         return iter(()) if default else self._files.below(owner.location, owner.id)
 
-    def fetch(self, owner: Run | LoggedModel | Trace, file: File, into: Path) -> None:
+    def fetch(self, owner: theirs.Run | theirs.LoggedModel | theirs.Trace, file: theirs.File, into: Path) -> None:
         raise CouldNot("it has no content")
 
     # Reading

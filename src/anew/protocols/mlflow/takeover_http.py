@@ -13,20 +13,10 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from anew.errors import AnewError, UsageError
+from anew.protocols.mlflow import takeover_model as theirs
 from anew.protocols.mlflow.artifacts import clean
 from anew.protocols.mlflow.errors import MlflowError
-from anew.protocols.mlflow.takeover_model import (
-    CouldNot,
-    Experiment,
-    File,
-    Json,
-    LoggedModel,
-    Point,
-    Registered,
-    Run,
-    Trace,
-    Version,
-)
+from anew.protocols.mlflow.takeover_model import CouldNot, Json
 
 _API = "/api/2.0/mlflow/"
 _TIMEOUT_S = 120
@@ -58,7 +48,7 @@ class Server:
             if context is None
             else http.client.HTTPSConnection(parts.hostname, parts.port, timeout=_TIMEOUT_S, context=context)
         )
-        self._points: dict[str, list[Point]] = {}
+        self._points: dict[str, list[theirs.Point]] = {}
         self._batches: dict[str, list[Json]] = {}
         self._post("experiments/search", {"max_results": 1})
 
@@ -115,10 +105,10 @@ class Server:
 
     # What it holds
 
-    def experiments(self) -> Iterator[Experiment]:
+    def experiments(self) -> Iterator[theirs.Experiment]:
         asked = {"max_results": 1000, "view_type": "ALL", "order_by": ["experiment_id ASC"]}
         for item in self._pages("POST", f"{_API}experiments/search", asked, "experiments"):
-            yield Experiment(
+            yield theirs.Experiment(
                 str(item["experiment_id"]),
                 item.get("name") or "",
                 item.get("lifecycle_stage") == "deleted",
@@ -128,7 +118,7 @@ class Server:
                 _whole(item.get("last_update_time")),
             )
 
-    def runs(self, experiment: Experiment) -> Iterator[Run]:
+    def runs(self, experiment: theirs.Experiment) -> Iterator[theirs.Run]:
         asked = {"experiment_ids": [experiment.id], "run_view_type": "ALL", "max_results": _RUNS_A_PAGE}
         batch: list[Json] = []
         for item in self._pages("POST", f"{_API}runs/search", asked, "runs"):
@@ -141,13 +131,13 @@ class Server:
                 batch = []
         yield from self._batch(experiment, batch)
 
-    def _batch(self, experiment: Experiment, batch: list[Json]) -> Iterator[Run]:
+    def _batch(self, experiment: theirs.Experiment, batch: list[Json]) -> Iterator[theirs.Run]:
         self._points.clear()
         self._batches = {str(item["info"]["run_id"]): batch for item in batch}
         for item in batch:
             yield _run(experiment, item)
 
-    def points(self, run: Run) -> list[Point]:
+    def points(self, run: theirs.Run) -> list[theirs.Point]:
         """Those of the whole batch are asked for at once, metric by metric."""
         if not self._points:
             batch = self._batches[run.id]
@@ -176,11 +166,11 @@ class Server:
             pages = self._pages("GET", "metrics/get-history", asked, "metrics")
             self._points[run_id] += [_point(key, item) for item in pages]
 
-    def models(self, experiment: Experiment) -> Iterator[LoggedModel]:
+    def models(self, experiment: theirs.Experiment) -> Iterator[theirs.LoggedModel]:
         asked = {"experiment_ids": [experiment.id], "max_results": 50}
         for item in self._pages("POST", f"{_API}logged-models/search", asked, "models"):
             info, data = item["info"], item.get("data") or {}
-            yield LoggedModel(
+            yield theirs.LoggedModel(
                 id=str(info["model_id"]),
                 experiment=experiment.id,
                 name=info.get("name") or "",
@@ -198,7 +188,7 @@ class Server:
                 ],
             )
 
-    def registered(self) -> Iterator[Registered]:
+    def registered(self) -> Iterator[theirs.Registered]:
         for item in self._pages("GET", "registered-models/search", {"max_results": 1000}, "registered_models"):
             name = item["name"]
             if "'" in name:
@@ -206,7 +196,7 @@ class Server:
                 continue
             asked = {"filter": f"name='{name}'", "max_results": 10_000}
             versions = self._pages("GET", "model-versions/search", asked, "model_versions")
-            yield Registered(
+            yield theirs.Registered(
                 name,
                 _whole(item.get("creation_timestamp")),
                 _whole(item.get("last_updated_timestamp")),
@@ -216,12 +206,12 @@ class Server:
                 sorted((_version(one) for one in versions), key=lambda version: version.number),
             )
 
-    def traces(self, experiment: Experiment) -> Iterator[Trace]:
+    def traces(self, experiment: theirs.Experiment) -> Iterator[theirs.Trace]:
         place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment.id}}
         asked = {"locations": [place], "max_results": 100}
         for info in self._pages("POST", "/api/3.0/mlflow/traces/search", asked, "traces"):
             trace_id = str(info["trace_id"])
-            yield Trace(trace_id, experiment.id, info, self._spans(trace_id))
+            yield theirs.Trace(trace_id, experiment.id, info, self._spans(trace_id))
 
     def _spans(self, trace_id: str) -> list[Json] | None:
         try:
@@ -237,8 +227,8 @@ class Server:
 
     # Files
 
-    def files(self, owner: Run | LoggedModel | Trace) -> Iterator[File]:
-        if isinstance(owner, Trace):
+    def files(self, owner: theirs.Run | theirs.LoggedModel | theirs.Trace) -> Iterator[theirs.File]:
+        if isinstance(owner, theirs.Trace):
             return
         waiting = [("", 0)]
         while waiting:
@@ -256,18 +246,18 @@ class Server:
                 elif item.get("is_dir"):
                     waiting.append((path, depth + 1))
                 else:
-                    yield File(path, int(item.get("file_size") or 0))
+                    yield theirs.File(path, int(item.get("file_size") or 0))
 
-    def _listing(self, owner: Run | LoggedModel | Trace, folder: str) -> list[Json]:
-        if isinstance(owner, Run):
+    def _listing(self, owner: theirs.Run | theirs.LoggedModel | theirs.Trace, folder: str) -> list[Json]:
+        if isinstance(owner, theirs.Run):
             found = self._get("artifacts/list", run_id=owner.id, **({"path": folder} if folder else {}))
         else:
             query = {"artifact_directory_path": folder} if folder else {}
             found = self._get(f"logged-models/{quote(owner.id)}/artifacts/directories", **query)
         return found.get("files") or []
 
-    def fetch(self, owner: Run | LoggedModel | Trace, file: File, into: Path) -> None:
-        if isinstance(owner, Run):
+    def fetch(self, owner: theirs.Run | theirs.LoggedModel | theirs.Trace, file: theirs.File, into: Path) -> None:
+        if isinstance(owner, theirs.Run):
             path = f"/get-artifact?{urlencode({'run_uuid': owner.id, 'path': file.path})}"
         else:
             query = urlencode({"artifact_file_path": file.path})
@@ -298,11 +288,11 @@ def _whole(value: Any) -> int | None:
     return None if value is None else int(value)
 
 
-def _point(key: str, item: Json) -> Point:
+def _point(key: str, item: Json) -> theirs.Point:
     return key, float(item["value"]), int(item.get("timestamp") or 0), int(item.get("step") or 0)
 
 
-def _run(experiment: Experiment, item: Json) -> Run:
+def _run(experiment: theirs.Experiment, item: Json) -> theirs.Run:
     info, data, inputs = item["info"], item.get("data") or {}, item.get("inputs") or {}
     links: list[Json] = [
         {"relation": "model input", "model": str(one["model_id"])} for one in inputs.get("model_inputs") or ()
@@ -311,7 +301,7 @@ def _run(experiment: Experiment, item: Json) -> Run:
         {"relation": "model output", "model": str(one["model_id"]), "step": int(one.get("step") or 0)}
         for one in (item.get("outputs") or {}).get("model_outputs") or ()
     ]
-    return Run(
+    return theirs.Run(
         id=str(info["run_id"]),
         experiment=experiment.id,
         name=info.get("run_name") or "",
@@ -332,9 +322,9 @@ def _run(experiment: Experiment, item: Json) -> Run:
     )
 
 
-def _version(item: Json) -> Version:
+def _version(item: Json) -> theirs.Version:
     source = item.get("source") or ""
-    return Version(
+    return theirs.Version(
         number=int(item["version"]),
         source=source,
         created=_whole(item.get("creation_timestamp")),

@@ -11,19 +11,9 @@ from typing import Any
 from urllib.parse import quote
 
 from anew.errors import UsageError
+from anew.protocols.mlflow import takeover_model as theirs
 from anew.protocols.mlflow.takeover_local import LocalFiles
-from anew.protocols.mlflow.takeover_model import (
-    CouldNot,
-    Experiment,
-    File,
-    Json,
-    LoggedModel,
-    Point,
-    Registered,
-    Run,
-    Trace,
-    Version,
-)
+from anew.protocols.mlflow.takeover_model import CouldNot, Json
 from anew.protocols.mlflow.trace_document import duration, timestamp
 
 MODEL_STATUSES = {1: "LOGGED_MODEL_PENDING", 2: "LOGGED_MODEL_READY", 3: "LOGGED_MODEL_UPLOAD_FAILED"}
@@ -94,12 +84,12 @@ class Database:
 
     # What is in it
 
-    def experiments(self) -> Iterator[Experiment]:
+    def experiments(self) -> Iterator[theirs.Experiment]:
         tags: dict[Any, dict[str, str]] = defaultdict(dict)
         for row in self._rows("experiment_tags"):
             tags[row["experiment_id"]][row["key"]] = row["value"] or ""
         for row in self._rows("experiments", order="experiment_id"):
-            yield Experiment(
+            yield theirs.Experiment(
                 str(row["experiment_id"]),
                 row["name"],
                 _get(row, "lifecycle_stage") == "deleted",
@@ -109,7 +99,7 @@ class Database:
                 _get(row, "last_update_time"),
             )
 
-    def runs(self, experiment: Experiment) -> Iterator[Run]:
+    def runs(self, experiment: theirs.Experiment) -> Iterator[theirs.Run]:
         self._index_by("run_uuid", "params", "tags", "metrics", "latest_metrics")
         datasets = {row["dataset_uuid"]: row for row in self._rows("datasets")}
         inputs: dict[str, list[sqlite3.Row]] = defaultdict(list)
@@ -124,7 +114,7 @@ class Database:
             params = {one["key"]: one["value"] or "" for one in self._rows("params", "run_uuid = ?", run_id)}
             tags = {one["key"]: one["value"] or "" for one in self._rows("tags", "run_uuid = ?", run_id)}
             latest = self._rows("latest_metrics", "run_uuid = ?", run_id, order="key")
-            yield Run(
+            yield theirs.Run(
                 id=run_id,
                 experiment=experiment.id,
                 name=tags.get("mlflow.runName") or row["name"] or "",
@@ -141,7 +131,7 @@ class Database:
                 state=[list(map(repr, one)) for one in latest],
             )
 
-    def points(self, run: Run) -> list[Point]:
+    def points(self, run: theirs.Run) -> list[theirs.Point]:
         columns = self._columns["metrics"]
         step = "step" if "step" in columns else "0"
         value = "CASE WHEN is_nan THEN NULL ELSE value END" if "is_nan" in columns else "value"
@@ -153,12 +143,12 @@ class Database:
         nan = float("nan")
         return [(key, nan if value is None else value, at, step) for key, value, at, step in found]
 
-    def models(self, experiment: Experiment) -> Iterator[LoggedModel]:
+    def models(self, experiment: theirs.Experiment) -> Iterator[theirs.LoggedModel]:
         for row in self._rows("logged_models", "experiment_id = ?", experiment.id):
             model_id = row["model_id"]
             params = self._rows("logged_model_params", "model_id = ?", model_id)
             tags = self._rows("logged_model_tags", "model_id = ?", model_id)
-            yield LoggedModel(
+            yield theirs.LoggedModel(
                 id=model_id,
                 experiment=experiment.id,
                 name=row["name"] or "",
@@ -174,13 +164,13 @@ class Database:
                 metrics=[_model_metric(one) for one in self._rows("logged_model_metrics", "model_id = ?", model_id)],
             )
 
-    def registered(self) -> Iterator[Registered]:
+    def registered(self) -> Iterator[theirs.Registered]:
         for row in self._rows("registered_models", order="creation_time"):
             if _get(row, "workspace") not in (None, "default"):
                 self.problems.append((f"registered model {row['name']}", f"it is in the workspace {row['workspace']}"))
                 continue
             name = row["name"]
-            yield Registered(
+            yield theirs.Registered(
                 name,
                 row["creation_time"],
                 row["last_updated_time"],
@@ -191,10 +181,10 @@ class Database:
                  if one["current_stage"] != "Deleted_Internal"],
             )  # fmt: skip
 
-    def _version(self, row: sqlite3.Row) -> Version:
+    def _version(self, row: sqlite3.Row) -> theirs.Version:
         tags = self._rows("model_version_tags", "name = ? AND version = ?", row["name"], row["version"])
         source = row["source"] or ""
-        return Version(
+        return theirs.Version(
             number=row["version"],
             source=source,
             created=row["creation_time"],
@@ -210,7 +200,7 @@ class Database:
             tags={one["key"]: one["value"] or "" for one in tags},
         )
 
-    def traces(self, experiment: Experiment) -> Iterator[Trace]:
+    def traces(self, experiment: theirs.Experiment) -> Iterator[theirs.Trace]:
         self._index_by("request_id", "trace_tags", "trace_request_metadata")
         self._index_by("trace_id", "spans", "assessments")
         for row in self._rows("trace_info", "experiment_id = ?", experiment.id):
@@ -221,7 +211,7 @@ class Database:
             contents = [one["content"] for one in self._rows("spans", "trace_id = ?", trace_id)]
             place = tags.pop("mlflow.artifactLocation", "")
             spans = [json.loads(content) for content in contents if content]
-            yield Trace(trace_id, experiment.id, self._trace_info(row, tags), spans or None, place)
+            yield theirs.Trace(trace_id, experiment.id, self._trace_info(row, tags), spans or None, place)
 
     def _trace_info(self, row: sqlite3.Row, tags: dict[str, str]) -> Json:
         trace_id = row["request_id"]
@@ -249,10 +239,10 @@ class Database:
                 info[name] = row[name]
         return info
 
-    def files(self, owner: Run | LoggedModel | Trace) -> Iterator[File]:
+    def files(self, owner: theirs.Run | theirs.LoggedModel | theirs.Trace) -> Iterator[theirs.File]:
         return self._files.below(owner.location, owner.id)
 
-    def fetch(self, owner: Run | LoggedModel | Trace, file: File, into: Path) -> None:
+    def fetch(self, owner: theirs.Run | theirs.LoggedModel | theirs.Trace, file: theirs.File, into: Path) -> None:
         raise CouldNot("it has no content")
 
 
