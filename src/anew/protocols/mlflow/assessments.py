@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import uuid
@@ -41,16 +42,32 @@ def check_assessment(item: Any, trace_id: str) -> Json:
         "trace_id": trace_id,
         "source": source if isinstance(source, dict) else {},
         **{name: str(item.get(name) or now) for name in _NOW},
-        kinds[0]: item[kinds[0]],
+        kinds[0]: _packed(item["expectation"]) if kinds[0] == "expectation" else item[kinds[0]],
+        "valid": item["valid"] if isinstance(item.get("valid"), bool) else True,
     }
     for name in ("span_id", "rationale", "overrides"):
         if item.get(name):
             found[name] = item[name]
     if isinstance(item.get("metadata"), dict) and item["metadata"]:
         found["metadata"] = {str(key): str(value) for key, value in item["metadata"].items()}
-    if kinds[0] == "feedback" or isinstance(item.get("valid"), bool):
-        found["valid"] = bool(item.get("valid", True))
     return found
+
+
+def _packed(expectation: Json) -> Json:
+    """An expectation that is a list or an object is told as JSON text; MLflow knows no whole numbers in it."""
+    value = expectation.get("value")
+    if not isinstance(value, (dict, list)):
+        return expectation
+    packed = {"serialization_format": "JSON_FORMAT", "value": json.dumps(_as_doubles(value))}
+    return {"serialized_value": packed}
+
+
+def _as_doubles(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _as_doubles(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_doubles(item) for item in value]
+    return float(value) if type(value) is int else value
 
 
 def create(call: Call) -> Json:
@@ -77,7 +94,8 @@ def _found(document: Json, assessment_id: str) -> Json:
 
 
 def get(call: Call) -> Json:
-    return {"assessment": _found(get_document(call.hub, call.path["id"]), call.path["assessment"])}
+    document = get_document(call.hub, call.path["id"], "Trace with request_id '{}' not found")
+    return {"assessment": _found(document, call.path["assessment"])}
 
 
 def update(call: Call) -> Json:

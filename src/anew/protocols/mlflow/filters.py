@@ -73,9 +73,9 @@ class Grammar:
     ordered: frozenset[str]
     numeric: frozenset[str]
     listed: frozenset[str]
-    nullable: frozenset[str]
-    no_null: str
-    tag_signs: str  # what is said of a sign ($) that tags don't take
+    nullable: frozenset[str] = frozenset()
+    no_null: str = ""
+    tag_signs: str = ""  # what is said of a sign ($) that tags don't take
     quote: str = "'"  # around each clause that is refused
     aliases: Mapping[str, str] = field(default_factory=dict)
 

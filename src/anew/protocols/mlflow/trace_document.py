@@ -22,6 +22,9 @@ ARTIFACTS = "mlflow.artifactLocation"
 STATES = ("STATE_UNSPECIFIED", "OK", "ERROR", "IN_PROGRESS")
 _ENDS = {"OK": "finished", "ERROR": "failed"}
 _ASSESSMENT = "assessment:"
+_MOST_KEY = 250
+_MOST_METADATA = 250
+_MOST_TAG = 4096
 
 
 def both_v3(method: str, path: str, handler: Callable[[Call], Any], **options: Any) -> list[Route]:
@@ -30,19 +33,21 @@ def both_v3(method: str, path: str, handler: Callable[[Call], Any], **options: A
     return [Route(method, prefix + path, handler, style="mlflow", **options) for prefix in prefixes]
 
 
-def get_document(hub: Hub, trace_id: str) -> Json:
-    """Raises MlflowError."""
+def find_document(hub: Hub, trace_id: str) -> Json | None:
+    """None for a trace that is not there, or was deleted."""
     try:
         document = hub.document(trace_id, KIND)
     except RunNotFound:
-        raise missing_trace(trace_id) from None
-    if document.get("deleted"):
-        raise missing_trace(trace_id)
+        return None
+    return None if document.get("deleted") else document
+
+
+def get_document(hub: Hub, trace_id: str, lacking: str = "Trace with ID '{}' not found.") -> Json:
+    """Raises MlflowError, with the text `lacking`: MLflow says it differently from route to route."""
+    document = find_document(hub, trace_id)
+    if document is None:
+        raise missing(lacking.format(trace_id))
     return document
-
-
-def missing_trace(trace_id: str) -> Exception:
-    return missing(f"Trace with ID '{trace_id}' not found.")
 
 
 def is_there(hub: Hub, trace_id: str) -> bool:
@@ -114,17 +119,21 @@ def shown(hub: Hub, document: Json) -> Json:
     }
     if document.get("execution_ms") is not None:
         info["execution_duration"] = duration(document["execution_ms"])
-    if document.get("state") in STATES[1:]:
-        info["state"] = document["state"]
-    info["trace_metadata"] = metadata_of(document)
+    info["state"] = document["state"] if document.get("state") in STATES else STATES[0]
+    info["trace_metadata"] = _cut(metadata_of(document), _MOST_METADATA)
     assessments = assessments_of(document)
     if assessments:
         info["assessments"] = assessments
-    info["tags"] = tags_of(hub, document)
+    info["tags"] = _cut(tags_of(hub, document), _MOST_TAG)
     for name in ("client_request_id", "request_preview", "response_preview"):
         if document.get(name) is not None:
             info[name] = document[name]
     return info
+
+
+def _cut(texts: dict[str, str], most: int) -> dict[str, str]:
+    """As much of each as MLflow shows; filters see the whole."""
+    return {key[:_MOST_KEY]: value[:most] for key, value in texts.items()}
 
 
 def timestamp(ms: int) -> str:

@@ -10,7 +10,6 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from anew.errors import NotFound, RunNotFound
 from anew.hub import Hub
 from anew.projects import Project
 from anew.protocols.mlflow import fields, otlp, spans, trace_search
@@ -20,6 +19,7 @@ from anew.protocols.mlflow.assessments import check_assessment
 from anew.protocols.mlflow.entities import Json
 from anew.protocols.mlflow.errors import invalid, missing
 from anew.protocols.mlflow.experiments import check_active, find
+from anew.protocols.mlflow.messages import word_of
 from anew.protocols.mlflow.paging import page
 from anew.protocols.mlflow.routes import both
 from anew.protocols.mlflow.runs import get_document as get_run
@@ -30,6 +30,7 @@ from anew.protocols.mlflow.trace_document import (
     STATES,
     both_v3,
     end_of,
+    find_document,
     get_document,
     key_of,
     project_of,
@@ -43,15 +44,15 @@ _DEFAULT_RESULTS = 100
 _MOST_BATCH = 500
 _MOST_LINKS = 100
 _OUR_TAGS = {SPANS_LOCATION, "mlflow.trace.archiveLocation", "mlflow.trace.archivalFailure"}
+_STATE = word_of(dict(enumerate(STATES)))
+_HERE = ("MLFLOW_EXPERIMENT", 1)  # a trace location's type, as a word and as its number
 _DELETABLE = {"mlflow.trace.archivalFailure"}
 
 
 def start(call: Call) -> Json:
     """POST traces: what the client knows of a trace at its end. Spans come by another way, before or after."""
     info = _object(_object(call.body, "trace"), "trace_info")
-    location = info.get("trace_location")
-    place = location.get("mlflow_experiment") if isinstance(location, dict) else None
-    project = find(call.hub, str((place or {}).get("experiment_id") or "") if isinstance(place, dict) else "")
+    project = find(call.hub, _experiment_id(info))
     check_active(project)
     trace_id = info.get("trace_id")
     if not trace_id:
@@ -62,14 +63,27 @@ def start(call: Call) -> Json:
         return {"trace": {"trace_info": shown(call.hub, get_document(call.hub, str(trace_id)))}}
 
 
+def _experiment_id(info: Json) -> str:
+    """Where a trace says that it is. Raises MlflowError."""
+    location = info.get("trace_location")
+    place = location.get("mlflow_experiment") if isinstance(location, dict) else None
+    if not isinstance(location, dict) or not isinstance(place, dict):
+        return ""
+    found = str(place.get("experiment_id") or "")
+    if location.get("type") not in _HERE:
+        raise invalid(
+            "Trace location type TraceLocationType.TRACE_LOCATION_TYPE_UNSPECIFIED does not match the provided "
+            f"location MlflowExperimentLocation(experiment_id={found!r})."
+        )
+    return found
+
+
 def take_info(hub: Hub, project: Project, info: Json) -> None:
     """Keep what is known of a trace as a whole. The caller holds the trace's lock. Raises MlflowError."""
     trace_id = str(info["trace_id"])
     tags, metadata = _texts(info, "tags"), _texts(info, "trace_metadata")
-    state = info.get("state") or STATES[0]
-    state = STATES[state] if isinstance(state, int) and 0 <= state < len(STATES) else state
-    if state not in STATES:
-        raise fields.wrong_type("trace.trace_info.state", state)
+    # A state that we don't know counts as not said: clients newer than this server may have more of them.
+    state = _STATE(info.get("state")) or STATES[0]
     started = milliseconds_of(info.get("request_time"))
     lasted = duration_of(info.get("execution_duration"))
     body: Json = {"state": state, "execution_ms": lasted, "deleted": None}
@@ -128,10 +142,7 @@ def get_info(call: Call) -> Json:
 def get(call: Call) -> Json:
     """The whole trace, when its spans are there. MLflow waits for them; the client asks again anyway."""
     trace_id = fields.text(call, "trace_id", required=True)
-    try:
-        document = get_document(call.hub, trace_id)
-    except NotFound:
-        raise missing(f"Trace with ID {trace_id} is not found.") from None
+    document = get_document(call.hub, trace_id, "Trace with ID {} is not found.")
     found = spans.stored(call.hub, trace_id)
     if not _complete(document, found) and call.argument("allow_partial").lower() != "true":
         raise missing(f"Trace with ID {trace_id} is not fully exported yet, please try again later.")
@@ -161,11 +172,8 @@ def _batch(call: Call) -> list[Json]:
     wanted = fields.texts(call, "experiment_ids")
     found = []
     for trace_id in dict.fromkeys(trace_ids):
-        try:
-            document = get_document(call.hub, trace_id)
-        except NotFound:
-            continue
-        if not wanted or project_of(call.hub, document).id in wanted:
+        document = find_document(call.hub, trace_id)
+        if document and (not wanted or project_of(call.hub, document).id in wanted):
             found.append(document)
     return found
 
@@ -234,10 +242,11 @@ def set_tag(call: Call) -> Json:
 def delete_tag(call: Call) -> Json:
     key = fields.text(call, "key", required=True)
     _check_tag_is_free(key, "deleted")
-    document = get_document(call.hub, call.path["id"])
-    if key not in document["tags"]:
-        raise missing(f"No trace tag with key '{key}' for trace with ID '{document['id']}'")
-    call.hub.event(KIND, document["id"], "tag", {key: None})
+    trace_id = call.path["id"]
+    document = find_document(call.hub, trace_id)
+    if document is None or key not in document["tags"]:
+        raise missing(f"No trace tag with key '{key}' for trace with ID '{trace_id}'")
+    call.hub.event(KIND, trace_id, "tag", {key: None})
     return {}
 
 
@@ -254,8 +263,12 @@ def delete(call: Call) -> Json:
     named = set(fields.texts(call, "request_ids"))
     if not named and before is None:
         raise invalid("Either `max_timestamp_millis` or `trace_ids` must be specified.")
-    if named and (before is not None or most is not None):
-        raise invalid("`max_timestamp_millis` and `max_traces` can't be given together with `trace_ids`.")
+    if named and before is not None:
+        raise invalid("Only one of `max_timestamp_millis` and `trace_ids` can be specified.")
+    if named and most is not None:
+        raise invalid("`max_traces` can't be specified if `trace_ids` is specified.")
+    if most is not None and most <= 0:
+        raise invalid(f"`max_traces` must be a positive integer, received {most}.")
     found = [
         document
         for document in trace_search.search(hub, [project.id], "", ["timestamp ASC"])
@@ -294,11 +307,8 @@ def link_prompts(call: Call) -> Json:
 
 
 def _link(hub: Hub, trace_id: str, link: Json) -> None:
-    try:
-        document = get_document(hub, trace_id)
-    except NotFound:
-        return  # as MLflow has it
-    if link not in document["links"]:
+    document = find_document(hub, trace_id)
+    if document and link not in document["links"]:  # MLflow, too, takes no notice of traces that are not there
         hub.event(KIND, trace_id, "link", link)
 
 
@@ -307,10 +317,7 @@ def file(call: Call) -> Any:
     trace_id, path = call.argument("request_id"), clean(call.argument("path"))
     if not trace_id:
         raise invalid('Request must include the "request_id" query parameter.')
-    try:
-        get_document(call.hub, trace_id)
-    except RunNotFound:
-        raise missing(f"Trace with ID '{trace_id}' not found.") from None
+    get_document(call.hub, trace_id)
     return send(call, (KIND, trace_id), f"attachments/{path}" if path else spans.FILE)
 
 
