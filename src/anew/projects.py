@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from anew.errors import Conflict, NotFound, UsageError
-from anew.store.ledger import Ledger, View
+from anew.store.ledger import Ledger, View, times
 
 DEFAULT = "Default"
 _MOST_NAME_CHARACTERS = 500
@@ -130,7 +130,8 @@ class Projects(View):
             return
         body, at = entry["body"], entry["time"]
         if body["action"] == "create":
-            self._put(Project(body["id"], body["name"], at, at, None, dict(body["tags"]), body["location"]))
+            created, updated = times(entry)
+            self._put(Project(body["id"], body["name"], created, updated, None, dict(body["tags"]), body["location"]))
             return
         project = self._by_id[body["id"]]
         if body["action"] == "rename":

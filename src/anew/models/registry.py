@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from anew.errors import Conflict, NotFound, UsageError
-from anew.store.ledger import Ledger, View
+from anew.store.ledger import Ledger, View, times
 
 STAGES = ("None", "Staging", "Production", "Archived")
 ACTIVE_STAGES = ("Staging", "Production")
@@ -285,7 +285,7 @@ class Registry(View):
         name, body, at = entry["subject"], entry["body"], entry["time"]
         action = body["action"]
         if action == "create":
-            self._models[name] = Model(name, at, at, body["description"], body["tags"])
+            self._models[name] = Model(name, *times(entry), body["description"], body["tags"])
             return
         model = self._models.get(name)
         if model is None:
@@ -293,7 +293,7 @@ class Registry(View):
         if action == "rename":
             self._apply_rename(model, body["after"], at)
         elif action == "version":
-            self._put(_with_version(model, body, at))
+            self._put(_with_version(model, entry))
         elif action == "delete" and "version" not in body:
             del self._models[name]
         elif "version" in body:
@@ -352,11 +352,16 @@ def _version(model: Model, number: int) -> Version:
         raise NotFound(f"model {model.name!r} has no version {number}") from None
 
 
-def _with_version(model: Model, body: dict[str, Any], at: float) -> Model:
-    number = body["version"]
+def _with_version(model: Model, entry: dict[str, Any]) -> Model:
+    body, number = entry["body"], entry["body"]["version"]
+    created, updated = times(entry)
     said = {key: body[key] for key in ("source", "storage", "run_id", "run_link", "model_id", "user", "description")}
-    version = Version(name=model.name, number=number, created=at, updated=at, tags=body["tags"], **said)
-    return replace(model, versions={**model.versions, number: version}, last=number, updated=at)
+    stage = body.get("stage", "None")
+    version = Version(
+        name=model.name, number=number, created=created, updated=updated, tags=body["tags"], stage=stage, **said
+    )
+    changed = max(model.updated, updated) if "original" in body else updated
+    return replace(model, versions={**model.versions, number: version}, last=number, updated=changed)
 
 
 def _with_change(model: Model, body: dict[str, Any], at: float) -> Model:

@@ -179,6 +179,16 @@ class View(ABC):
     def _apply(self, entry: dict[str, Any]) -> None: ...
 
 
+def times(entry: dict[str, Any]) -> tuple[float, float]:
+    """When what an entry makes was made, and last changed, in seconds since 1970.
+
+    That is the entry's time, unless it was made elsewhere before: then its body says so, in `original`.
+    """
+    original = entry["body"].get("original", {})
+    created = original.get("created") or entry["time"]
+    return created, original.get("updated") or created
+
+
 def canonical(value: Any) -> bytes:
     """JSON with sorted keys and no spaces, in UTF-8: the bytes that are hashed."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()

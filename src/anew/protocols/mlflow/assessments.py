@@ -58,8 +58,11 @@ def _packed(expectation: Json) -> Json:
     value = expectation.get("value")
     if not isinstance(value, (dict, list)):
         return expectation
-    packed = {"serialization_format": "JSON_FORMAT", "value": json.dumps(_as_doubles(value))}
-    return {"serialized_value": packed}
+    try:
+        written = json.dumps(_as_doubles(value))
+    except (OverflowError, RecursionError):
+        raise fields.wrong_type("expectation", "…") from None
+    return {"serialized_value": {"serialization_format": "JSON_FORMAT", "value": written}}
 
 
 def _as_doubles(value: Any) -> Any:
@@ -125,7 +128,8 @@ def update(call: Call) -> Json:
             said = {str(key): str(value) for key, value in sent["metadata"].items()}
             found["metadata"] = found.get("metadata", {}) | said
         found["last_update_time"] = timestamp(round(time.time() * 1000))
-        call.hub.event(KIND, trace_id, "run", {key_of(assessment_id): check_assessment(found, trace_id)})
+        found = check_assessment(found, trace_id)
+        call.hub.event(KIND, trace_id, "run", {key_of(assessment_id): found})
     return {"assessment": found}
 
 

@@ -176,10 +176,7 @@ class Takeover:
             return None
 
     def _make_project(self, experiment: theirs.Experiment) -> Project:
-        """A project with the id the experiment had, if that is free. Its times are kept in the ledger, and not shown.
-
-        Where its files were is kept there, too: here they are in our store.
-        """
+        """A project with the id the experiment had, if that is free. Where its files were is kept in the ledger."""
         assert self.hub is not None
         projects = self.hub.projects
 
@@ -192,7 +189,7 @@ class Takeover:
                 "name": experiment.name,
                 "tags": dict(experiment.tags),
                 "location": "",
-                "original": {name: getattr(experiment, name) for name in ("id", "created", "updated", "location")},
+                "original": theirs.original(experiment) | {"id": experiment.id, "location": experiment.location},
             }
 
         projects.change("project", experiment.name, make)

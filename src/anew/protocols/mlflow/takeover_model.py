@@ -117,6 +117,12 @@ class File:
     at: Path | None = None
 
 
+def original(found: Registered | Version | Experiment) -> dict[str, float]:
+    """When something was made and last changed where it comes from, as far as that is known: in seconds, as here."""
+    said = {"created": found.created, "updated": found.updated}
+    return {name: at / 1000 for name, at in said.items() if at}
+
+
 class Source(Protocol):
     """An MLflow store that is read. Whatever it can't give it puts into `problems`: what, and why.
 

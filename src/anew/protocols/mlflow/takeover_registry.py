@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from anew.errors import AnewError, NotFound
 from anew.models.registry import Model, Registry, canonical_stage, check_name
-from anew.protocols.mlflow.takeover_model import Registered, Version
+from anew.protocols.mlflow.takeover_model import Registered, Version, original
 
 if TYPE_CHECKING:
     from anew.protocols.mlflow.takeover import Takeover
 
 
 def take_registry(takeover: Takeover) -> None:
-    """Take over what is new. When a thing was made is kept in the ledger; shown is when it was imported."""
+    """Take over what is new, with the times when it was made and last changed."""
     for found in takeover._each("registered models", takeover.source.registered()):
         try:
             _take(takeover, found)
@@ -37,7 +37,7 @@ def _take(takeover: Takeover, found: Registered) -> None:
 
         def make() -> dict[str, Any]:
             said = {"action": "create", "description": found.description, "tags": found.tags}
-            return said | {"original": {"created": found.created, "updated": found.updated}}
+            return said | {"original": original(found)}
 
         registry.change("model", found.name, make)
         report.imported["registered_models"] += 1
@@ -45,8 +45,6 @@ def _take(takeover: Takeover, found: Registered) -> None:
         _add(takeover, registry, found.name, version)
         report.imported["versions"] += 1
     _say(takeover, registry, found)
-    if report.imported["registered_models"] or report.imported["versions"]:
-        _tell_of_times(takeover)
 
 
 def _there(takeover: Takeover, name: str) -> Model | None:
@@ -75,13 +73,11 @@ def _add(takeover: Takeover, registry: Registry, name: str, version: Version) ->
             "user": version.user,
             "description": version.description,
             "tags": version.tags,
-            "original": {"created": version.created, "updated": version.updated},
+            "stage": canonical_stage(version.stage),
+            "original": original(version),
         }
 
     registry.change("model", name, make)
-    stage = canonical_stage(version.stage)
-    if stage != "None":
-        registry.move(name, version.number, stage)
 
 
 def _storage(takeover: Takeover, version: Version) -> str:
@@ -125,9 +121,3 @@ def _say(takeover: Takeover, registry: Registry, found: Registered) -> None:
         for key, value in version.tags.items():
             if key not in known.tags:
                 registry.tag_version(found.name, version.number, key, value)
-
-
-def _tell_of_times(takeover: Takeover) -> None:
-    what = "times of registered models and versions"
-    if not any(one["what"] == what for one in takeover.report.could_not):
-        takeover.report.fail(what, "they are kept in the ledger; what is shown is the time of the import")
