@@ -5,22 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from protocols.conformance.cases_runs import NO_RUN
-from protocols.conformance.steps import (
-    AJAX,
-    FILES,
-    NO_ROUTE,
-    Ours,
-    Scenario,
-    Step,
-    delete,
-    experiment,
-    get,
-    instead,
-    put,
-    rejects,
-    run,
-    scenario,
-)
+from protocols.conformance.steps import *
 
 _HOME = "/{exp}/{run}/artifacts"
 HOME = FILES + "/{exp}/{run}/artifacts"

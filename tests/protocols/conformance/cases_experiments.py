@@ -4,26 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from protocols.conformance.steps import (
-    AJAX,
-    BAD_TOKEN,
-    BROKEN,
-    NO_ROUTE,
-    NOT_OURS,
-    Ours,
-    Scenario,
-    Step,
-    delete,
-    experiment,
-    get,
-    patch,
-    post,
-    put,
-    refused,
-    rejects,
-    run,
-    scenario,
-)
+from protocols.conformance.steps import *
 
 NO_EXPERIMENT = "999999999"
 _TAKEN = Ours(NOT_OURS, 400, "RESOURCE_ALREADY_EXISTS", "Experiment(name=dup) already exists.")

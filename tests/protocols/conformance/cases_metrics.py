@@ -5,21 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from protocols.conformance.cases_runs import BAD_RUNS, NO_RUN, history, metric
-from protocols.conformance.steps import (
-    AJAX,
-    BAD_TOKEN,
-    Query,
-    Scenario,
-    Step,
-    batch,
-    experiment,
-    get,
-    instead,
-    refused,
-    rejects,
-    run,
-    scenario,
-)
+from protocols.conformance.steps import *
 
 BULK = AJAX + "metrics/get-history-bulk"
 INTERVAL = "metrics/get-history-bulk-interval"

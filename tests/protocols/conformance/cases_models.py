@@ -5,28 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from protocols.conformance.cases_runs import NO_RUN
-from protocols.conformance.steps import (
-    AJAX,
-    BAD_TOKEN,
-    FILES,
-    NO_ROUTE,
-    NOT_OURS,
-    Ours,
-    Scenario,
-    Step,
-    delete,
-    experiment,
-    get,
-    get_run,
-    instead,
-    patch,
-    post,
-    put,
-    refused,
-    rejects,
-    run,
-    scenario,
-)
+from protocols.conformance.steps import *
 
 NO_MODEL = "m-" + "0" * 32
 NAMES = "models.info.name"

@@ -4,22 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from protocols.conformance.steps import (
-    AJAX,
-    Ours,
-    Scenario,
-    Step,
-    batch,
-    experiment,
-    get,
-    get_run,
-    instead,
-    post,
-    refused,
-    rejects,
-    run,
-    scenario,
-)
+from protocols.conformance.steps import *
 
 NO_RUN = "0" * 32
 BAD_RUNS = ("not a run", "", "../x", "a/b", "x" * 257, "abc")

@@ -4,23 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from protocols.conformance.steps import (
-    AJAX,
-    BAD_CLAUSE,
-    BAD_TOKEN,
-    BROKEN,
-    NO_ROUTE,
-    Ours,
-    Scenario,
-    Step,
-    batch,
-    experiment,
-    get,
-    post,
-    rejects,
-    run,
-    scenario,
-)
+from protocols.conformance.steps import *
 
 NAMES = "runs.info.run_name"
 

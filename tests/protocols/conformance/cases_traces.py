@@ -4,25 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from protocols.conformance.steps import (
-    BAD_TOKEN,
-    NO_ROUTE,
-    NOT_OURS,
-    V3,
-    Ours,
-    Scenario,
-    Step,
-    delete,
-    experiment,
-    get,
-    instead,
-    patch,
-    post,
-    refused,
-    rejects,
-    run,
-    scenario,
-)
+from protocols.conformance.steps import *
 
 TRACES = V3 + "traces"
 NO_TRACE = "tr-" + "0" * 32

@@ -6,6 +6,40 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+__all__ = [
+    "AJAX",
+    "BAD_CLAUSE",
+    "BAD_TOKEN",
+    "BROKEN",
+    "FILES",
+    "NOT_OURS",
+    "NO_ROUTE",
+    "REJECTED",
+    "SYNTAX",
+    "TOKENS",
+    "V2",
+    "V3",
+    "Ours",
+    "Query",
+    "Scenario",
+    "Step",
+    "accepts",
+    "batch",
+    "delete",
+    "experiment",
+    "full",
+    "get",
+    "get_run",
+    "instead",
+    "patch",
+    "post",
+    "put",
+    "refused",
+    "rejects",
+    "run",
+    "scenario",
+]  # fmt: skip
+
 V2 = "/api/2.0/mlflow/"
 V3 = "/api/3.0/mlflow/"
 AJAX = "/ajax-api/2.0/mlflow/"
@@ -121,6 +155,11 @@ SYNTAX = "what the tokens of a broken filter are is the parser's affair"
 TOKENS = "page tokens are opaque, each server has its own"
 NO_ROUTE = "unknown routes answer in JSON, as all else does"
 NOT_OURS = "an error's text never shows the database"
+
+
+def accepts(rule: str) -> Ours:
+    """We take what MLflow refuses."""
+    return Ours(rule, 200)
 
 
 def rejects(code: str | None = "INVALID_PARAMETER_VALUE", status: int = 400, rule: str = REJECTED, **more: Any) -> Ours:
