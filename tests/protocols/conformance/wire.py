@@ -14,7 +14,8 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from protocols.conformance.steps import Scenario, Step
 
-_ID = re.compile(r"(?<![0-9a-zA-Z])(?:m-|tr-|a-)?[0-9a-f]{32}(?![0-9a-f])")
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_ID = re.compile(rf"(?<![0-9a-zA-Z])(?:(?:m-|tr-|a-)?[0-9a-f]{{32}}|{_UUID})(?![0-9a-f])")
 _RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+-\d{1,3}")
 _DATE = re.compile(r"20(?:2[4-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _ROOT = re.compile(r"(mlflow-artifacts:/|(?:artifact|path|file): '|resolve to ')(\d+)(?=/|$)")

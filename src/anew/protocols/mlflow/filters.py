@@ -30,7 +30,7 @@ _NAME = rf"(?:{_PART})(?:\.(?:\w+|`[^`]*`|\"[^\"]*\")?)*"
 _TOKEN = re.compile(
     rf"""
     (?P<space>\s+)
-  | (?P<text>'[^']*'|"[^"]*")
+  | (?P<text>'(?:[^']|'')*+'|"(?:[^"]|"")*+")
   | (?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
   | (?P<comment>--.*)
   | (?P<operation>{_NAME}(?:[-+*/%][\w`]+)+)
@@ -292,11 +292,11 @@ def identifier(written: str, grammar: Grammar, keys: frozenset[str]) -> tuple[st
     if not dot or written[0] in "`\"'":
         space, key = "attribute", written
     else:
-        found = grammar.spaces.get(_bare(head))
+        found = grammar.spaces.get(bare(head))
         if found is None:
-            raise invalid(grammar.unknown_space.format(_bare(head)))
+            raise invalid(grammar.unknown_space.format(bare(head)))
         space, key = found, tail
-    key = _bare(key)
+    key = bare(key)
     if space == "attribute" and key not in keys:
         raise invalid(f"Invalid attribute key '{key}' specified. Valid keys are '{shown_set(keys)}'")
     if space == "dataset" and key not in _DATASETS:
@@ -309,7 +309,8 @@ def space_of(space: str) -> str:
     return "param" if space == "parameter" else space
 
 
-def _bare(written: str) -> str:
+def bare(written: str) -> str:
+    """A name without its quotes."""
     for quote in ("`", *_QUOTES):
         if len(written) > 1 and written[0] == written[-1] == quote:
             return written[1:-1]

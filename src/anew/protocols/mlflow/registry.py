@@ -369,7 +369,8 @@ def move_version(call: Call) -> Json:
             "Model version transition cannot archive existing model versions because "
             f"'{stage}' is not an Active stage. Valid stages are ['Staging', 'Production']"
         )
-    version, stage = _version(call, name, said), _stage(stage)
+    stage = _stage(stage)
+    version = _version(call, name, said)
     moved = call.hub.registry.move(name, version.number, stage, archive_existing=bool(archive), actor=call.actor)
     return _answer(call, moved)
 

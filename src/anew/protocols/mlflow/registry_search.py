@@ -15,30 +15,17 @@ from anew.index.evaluate import like
 from anew.models.registry import Model, Version
 from anew.protocols.mlflow.entities import milliseconds
 from anew.protocols.mlflow.errors import MlflowError, invalid
+from anew.protocols.mlflow.filters import NULL_SIGNS, Clause, Token, bare, clauses, shown_set, text_of, texts_of
 from anew.protocols.mlflow.sources import IS_PROMPT
 
 Item = TypeVar("Item", Model, Version)
 
-# What was matched is never gone back over: no filter takes longer than it is long.
-_TOKEN = re.compile(
-    r"""
-    (?P<space>\s+)
-  | (?P<list>\((?:[^()'"]|'(?:[^']|'')*+'|"[^"]*+")*+\))
-  | (?P<text>'(?:[^']|'')*+')
-  | (?P<number>[+-]?\d+(?:\.\d+)?(?![\w.]))
-  | (?P<word>(?:[^\s()=!<>,'"`;]|`[^`]*+`|"[^"]*+")++)
-  | (?P<sign><=|>=|!=|==|<>|=|<|>)
-  | (?P<other>.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_ITEM = re.compile(r"""\s*(?:'((?:[^']|'')*+)'|"([^"]*+)"|([+-]?\d+(?:\.\d+)?))\s*(,|$)""")
 _ORDER = re.compile(r"([\w.]+|`[\w.]+`)(?:\s+(\w+))?", re.ASCII)
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq, "!=": operator.ne, ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,
 }  # fmt: skip
-_WORD_SIGNS = ("LIKE", "ILIKE", "RLIKE", "IN")
 _TAG_SIGNS = ("=", "!=", "LIKE", "ILIKE")
+_NUMBERS = ("creation_timestamp", "last_updated_timestamp", "version_number")  # MLflow names them, and takes the last
 _NUMBER_SIGNS = ("=", "!=", ">", ">=", "<", "<=")
 _ENTITIES = ("attribute", "tag", "tags")
 
@@ -91,59 +78,27 @@ VERSIONS: Kind[Version] = Kind(
 
 def parse_filter(text: str, kind: Kind[Any]) -> list[Condition]:
     """Comparisons joined by AND. Raises MlflowError."""
-    tokens = [(str(m.lastgroup), m.group()) for m in _TOKEN.finditer(text) if m.lastgroup != "space"]
-    found: list[tuple[tuple[str, str], str, tuple[str, str]]] = []
-    strange: list[str] = []
-    at = 0
-    while at < len(tokens):
-        sign, width = _sign(tokens, at + 1)
-        value = at + 1 + width
-        if tokens[at][0] in ("word", "text", "number") and width and value < len(tokens) and _is_value(tokens[value]):
-            found.append((tokens[at], sign, tokens[value]))
-            at = value + 1
-            continue
-        if tokens[at][1].upper() != "AND":
-            strange.append(tokens[at][1])
-        at += 1
-    if strange:
-        raise invalid(f"Invalid clause(s) in filter string: {', '.join(strange)}")
-    return [_condition(left, sign, right, kind) for left, sign, right in found]
+    return [_condition(clause, kind) for clause in clauses(text, quote="")]
 
 
-def _is_value(token: tuple[str, str]) -> bool:
-    return token[0] in ("text", "word", "number", "list") and token[1].upper() != "AND"
-
-
-def _sign(tokens: list[tuple[str, str]], at: int) -> tuple[str, int]:
-    """The comparison at a place, and how many tokens it has, 0 for none."""
-    if at >= len(tokens):
-        return "", 0
-    kind, text = tokens[at]
-    word = text.upper()
-    if kind == "sign":
-        return text, 1
-    if word == "NOT" and at + 1 < len(tokens) and tokens[at + 1][1].upper() in _WORD_SIGNS:
-        return f"NOT {tokens[at + 1][1].upper()}", 2
-    if word in _WORD_SIGNS and (word != "IN" or (tokens[at + 1 : at + 2][:1] and tokens[at + 1][0] == "list")):
-        return word, 1
-    return "", 0
-
-
-def _condition(left: tuple[str, str], sign: str, right: tuple[str, str], kind: Kind[Any]) -> Condition:
-    if left[0] != "word":
-        raise invalid(f"Invalid comparison clause. Expected 'Identifier' found '{left[1]}'")
-    entity, dot, key = left[1].partition(".")
+def _condition(clause: Clause, kind: Kind[Any]) -> Condition:
+    left, sign, right = clause
+    if left.kind != "name":
+        raise invalid(f"Invalid comparison clause. Expected 'Identifier' found '{left.value}'")
+    if sign in NULL_SIGNS:
+        raise invalid(f"Invalid clause(s) in filter string: {left.value}, {sign}")
+    entity, dot, key = left.value.partition(".")
     of_tag = bool(dot) and entity in ("tag", "tags")
     if dot and entity not in _ENTITIES:
         raise invalid(f"Invalid entity type '{entity}'. Valid entity types are {_ENTITIES}")
-    key = key if dot else left[1]
-    if not of_tag and key not in kind.attributes:
-        raise invalid(f"Invalid attribute key '{key}' specified. Valid keys are '{_shown_set(kind.attributes)}'")
+    key = key if dot else left.value
     if of_tag:
-        condition = Condition(_unquoted(key), sign, _text(right, "tag"), True)
+        said = text_of(right, "Expected a quoted string value for tag (e.g. 'my-value').")
         if sign not in _TAG_SIGNS:
             raise invalid(f"Invalid comparator for tag: {sign}")
-        return condition
+        return Condition(bare(key), sign, said, True)
+    if key not in kind.attributes:
+        raise invalid(f"Invalid attribute key '{key}' specified. Valid keys are '{shown_set(kind.attributes)}'")
     value = _value(key, right, kind)
     if key == kind.number:
         if sign not in _NUMBER_SIGNS:
@@ -155,58 +110,21 @@ def _condition(left: tuple[str, str], sign: str, right: tuple[str, str], kind: K
     return Condition(key, sign, value)
 
 
-def _value(key: str, token: tuple[str, str], kind: Kind[Any]) -> Any:
-    if token[0] == "list":
+def _value(key: str, token: Token, kind: Kind[Any]) -> Any:
+    if token.kind == "list":
         if key not in kind.lists:
             raise invalid(f"Only {list(kind.lists)} attributes support comparison with a list of quoted string values.")
-        return _list(token[1])
-    if token[0] == "number" and kind.number:
+        return texts_of(token.value)
+    if token.kind == "number" and kind.number:
         if key != kind.number:
-            raise invalid(f"Only the '{_shown_set([kind.number])}' attributes support comparison with numeric values.")
-        return _number(token[1])
-    return _text(token, "")
-
-
-def _text(token: tuple[str, str], what: str) -> str:
-    kind, text = token
-    if kind == "text" or (kind == "word" and text.startswith('"') and text.endswith('"') and len(text) > 1):
-        return text[1:-1].replace("''", "'") if kind == "text" else text[1:-1]
-    if kind == "word":
-        raise invalid(
-            "Parameter value is either not quoted or unidentified quote types used for string value "
-            f"{text}. Use either single or double quotes."
-        )
-    if what:
-        raise invalid(f"Expected a quoted string value for {what} (e.g. 'my-value'). Got value {text}")
-    raise invalid(f"Expected a quoted string value or a list of quoted string values for attributes. Got value {text}")
-
-
-def _list(text: str) -> tuple[str, ...]:
-    inner = text[1:-1].strip().removesuffix(",")
-    said = "While parsing a list in the query,"
-    if not inner:
-        raise invalid(f"{said} expected a non-empty list of string values, but got empty list")
-    values: list[Any] = []
-    at = 0
-    while at < len(inner):
-        match = _ITEM.match(inner, at)
-        if match is None:
-            raise invalid(f"{said} expected a non-empty list of string values, but got ill-formed list.")
-        single, double, number, _ = match.groups()
-        values.append(single.replace("''", "'") if single is not None else double)
-        if number is not None:
-            values[-1] = _number(number)
-        at = match.end()
-    if not all(isinstance(value, str) for value in values):
-        raise invalid(
-            f"{said} expected string value, punctuation, or whitespace, but got different type in list: {tuple(values)}"
-        )
-    return tuple(values)
+            raise invalid(f"Only the '{shown_set(_NUMBERS)}' attributes support comparison with numeric values.")
+        return _number(token.value)
+    return text_of(token, "Expected a quoted string value or a list of quoted string values for attributes.")
 
 
 def _number(text: str) -> int | float:
     try:
-        return float(text) if "." in text else int(text)
+        return int(text) if text.lstrip("-").isdecimal() else float(text)
     except ValueError:  # more digits than Python reads
         raise invalid(f"{text[:40]}… is not a number that anything could be") from None
 
@@ -218,14 +136,6 @@ def _as_number(key: str, value: Any) -> int:
         return int(value)
     except ValueError:
         raise invalid(f"Invalid value for numeric attribute '{key}': {value!r}") from None
-
-
-def _unquoted(key: str) -> str:
-    return key[1:-1] if len(key) > 1 and key[0] == key[-1] and key[0] in "`\"'" else key
-
-
-def _shown_set(names: Iterable[str]) -> str:
-    return "{" + ", ".join(repr(name) for name in sorted(names)) + "}"
 
 
 def wants_prompts(conditions: Sequence[Condition]) -> bool:
@@ -264,7 +174,7 @@ def parse_order(clauses: Sequence[str], kind: Kind[Any], default: Sequence[str] 
     for clause in clauses or default:
         key, ascending = _order(clause)
         if kind.number:
-            key = _order_key_of_versions(key, kind)
+            key = _order_key_of_versions(key.strip("`"), kind)
         else:
             valid = {"name": "name", "timestamp": "last_updated_timestamp"}
             valid["last_updated_timestamp"] = "last_updated_timestamp"
@@ -284,7 +194,8 @@ def _order(clause: str) -> tuple[str, bool]:
     way = (match.group(2) or "asc").lower()
     if way not in ("asc", "desc"):
         raise invalid(f"Invalid ordering key in order_by clause '{clause}'.")
-    return match.group(1).strip("`"), way == "asc"
+    # Only in front of ASC or DESC does MLflow take the quotes off.
+    return bare(match.group(1)) if match.group(2) else match.group(1), way == "asc"
 
 
 def _order_key_of_versions(key: str, kind: Kind[Any]) -> str:
@@ -292,10 +203,10 @@ def _order_key_of_versions(key: str, kind: Kind[Any]) -> str:
     if dot and entity not in _ENTITIES:
         raise invalid(f"Invalid entity type '{entity}'. Valid entity types are {_ENTITIES}")
     if dot and entity != "attribute":
-        raise invalid(f"Invalid order by key '{name}' specified. Valid keys are {_shown_set(kind.orders)}")
+        raise invalid(f"Invalid order by key '{name}' specified. Valid keys are {shown_set(kind.orders)}")
     key = name if dot else key
     if key not in kind.orders:
-        raise invalid(f"Invalid attribute key '{key}' specified. Valid keys are '{_shown_set(kind.orders)}'")
+        raise invalid(f"Invalid attribute key '{key}' specified. Valid keys are '{shown_set(kind.orders)}'")
     return key
 
 

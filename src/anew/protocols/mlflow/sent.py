@@ -45,7 +45,7 @@ def texts(call: Call, name: str) -> list[str]:
 def whole(call: Call, name: str, default: int, most: int) -> int:
     """A whole number that is at most `most`. Raises MlflowError."""
     value = sent(call, name)
-    if value is None or value == "":
+    if value is None:
         return default
     try:
         number = int(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
