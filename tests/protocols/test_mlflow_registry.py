@@ -312,7 +312,7 @@ def test_filters_over_models(server: Server) -> None:
         "name ilike 'A_'": ["AC", "aa", "ab"],
         "name IN ('aa', 'AC')": ["AC", "aa"],
         "name NOT IN ('aa')": ["AC", "ab", "it's"],
-        "name = \"it's\"": ["it's"],
+        'name = "it\'s"': ["it's"],
         'name = "aa"': ["aa"],
         "attribute.name='ab'": ["ab"],
         "tags.t = 'x'": ["aa"],

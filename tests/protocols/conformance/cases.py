@@ -11,10 +11,11 @@ from protocols.conformance.cases_registry import REGISTRY
 from protocols.conformance.cases_registry_search import REGISTRY_SEARCH
 from protocols.conformance.cases_runs import RUNS
 from protocols.conformance.cases_search import SEARCH
+from protocols.conformance.cases_spans import SPANS
 from protocols.conformance.cases_traces import TRACES_V3
 from protocols.conformance.steps import Scenario
 
 SCENARIOS: list[Scenario] = [
     *EXPERIMENTS, *RUNS, *SEARCH, *METRICS, *ARTIFACTS, *MODELS, *TRACES_V3, *REGISTRY, *REGISTRY_SEARCH, *PROMPTS,
-    *WEBHOOKS,
+    *WEBHOOKS, *SPANS,
 ]  # fmt: skip

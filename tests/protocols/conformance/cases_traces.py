@@ -27,11 +27,11 @@ def _info(number: int, **more: Any) -> dict[str, Any]:
     }
 
 
-def _start(number: int, **more: Any) -> Step:
+def start(number: int, **more: Any) -> Step:
     return post(TRACES, {"trace": {"trace_info": _info(number, **more)}})
 
 
-def _get(number: int) -> Step:
+def get_trace(number: int) -> Step:
     return get(f"{TRACES}/{trace_id(number)}")
 
 
@@ -49,7 +49,7 @@ def find(text: str | None = None, order: Any = None, **more: Any) -> Step:
     return post(TRACES + "/search", body | more, only=IDS)
 
 
-def _assess(number: int, save: str = "made", **body: Any) -> Step:
+def assess(number: int, save: str = "made", **body: Any) -> Step:
     return post(
         f"{TRACES}/{trace_id(number)}/assessments",
         {"assessment": {"trace_id": trace_id(number), **body}},
@@ -65,9 +65,9 @@ def _some(name: str, first: int) -> list[Step]:
     return [
         experiment(name),
         run(),
-        _start(first, tags={"mlflow.traceName": "chat", "env": "prod"}, trace_metadata={"mlflow.sourceRun": "{run}"}),
-        _start(first + 1, state="ERROR", tags={"mlflow.traceName": "search", "env": "dev"}, execution_duration="2s"),
-        _start(first + 2, state="IN_PROGRESS", tags={"my tag": "x"}, client_request_id="client-1"),
+        start(first, tags={"mlflow.traceName": "chat", "env": "prod"}, trace_metadata={"mlflow.sourceRun": "{run}"}),
+        start(first + 1, state="ERROR", tags={"mlflow.traceName": "search", "env": "dev"}, execution_duration="2s"),
+        start(first + 2, state="IN_PROGRESS", tags={"my tag": "x"}, client_request_id="client-1"),
     ]
 
 
@@ -92,9 +92,9 @@ TRACES_V3: list[Scenario] = [
     scenario(
         "trace: start and get",
         experiment("trace: start and get"),
-        _start(0x100),
-        _get(0x100),
-        _start(
+        start(0x100),
+        get_trace(0x100),
+        start(
             0x101,
             client_request_id="abc",
             request_preview="what?",
@@ -102,13 +102,13 @@ TRACES_V3: list[Scenario] = [
             trace_metadata={"mlflow.user": "ann", "b": "2"},
             tags={"mlflow.traceName": "chat", "a": "1"},
         ),
-        _get(0x101),
+        get_trace(0x101),
         get(f"/ajax-api/3.0/mlflow/traces/{trace_id(0x101)}"),
-        _start(0x102, state="IN_PROGRESS", execution_duration=None),
-        _start(0x102, state="OK", execution_duration="1.5s"),
-        _get(0x102),
-        _start(0x103, request_time="2001-01-01T00:00:00Z", execution_duration="0s"),
-        _start(0x104, request_time="2001-01-01T00:00:00.123456789Z", execution_duration="0.123456789s"),
+        start(0x102, state="IN_PROGRESS", execution_duration=None),
+        start(0x102, state="OK", execution_duration="1.5s"),
+        get_trace(0x102),
+        start(0x103, request_time="2001-01-01T00:00:00Z", execution_duration="0s"),
+        start(0x104, request_time="2001-01-01T00:00:00.123456789Z", execution_duration="0.123456789s"),
     ),
     scenario(
         "trace: start with bad values",
@@ -121,9 +121,9 @@ TRACES_V3: list[Scenario] = [
             for number, field in enumerate(("trace_id", "trace_location"))
         ],
         _without(0x210, "state"),
-        _start(0x220, state="DONE"),
-        refused(_start(0x221, request_time="yesterday")),
-        refused(_start(0x222, execution_duration="long")),
+        start(0x220, state="DONE"),
+        refused(start(0x221, request_time="yesterday")),
+        refused(start(0x222, execution_duration="long")),
         post(
             TRACES,
             {
@@ -133,8 +133,8 @@ TRACES_V3: list[Scenario] = [
                 }
             },
         ),
-        _start(0x224, tags={"k" * 251: "1"}),
-        _start(0x225, tags={"k": "v" * 8001}),
+        start(0x224, tags={"k" * 251: "1"}),
+        start(0x225, tags={"k": "v" * 8001}),
     ),
     scenario(
         "trace: ids that are none",
@@ -158,10 +158,10 @@ TRACES_V3: list[Scenario] = [
     scenario(
         "trace: tags",
         experiment("trace: tags"),
-        _start(0x300, tags={"a": "1"}),
+        start(0x300, tags={"a": "1"}),
         patch(f"{TRACES}/{trace_id(0x300)}/tags", {"key": "b", "value": "2"}),
         patch(f"{TRACES}/{trace_id(0x300)}/tags", {"key": "a", "value": "3"}),
-        _get(0x300),
+        get_trace(0x300),
         delete(f"{TRACES}/{trace_id(0x300)}/tags", {"key": "a"}),
         delete(f"{TRACES}/{trace_id(0x300)}/tags", {"key": "a"}),
         delete(f"{TRACES}/{trace_id(0x300)}/tags", {}),
@@ -170,7 +170,7 @@ TRACES_V3: list[Scenario] = [
         patch(f"{TRACES}/{trace_id(0x300)}/tags", {"key": "k" * 251, "value": "1"}),
         patch(f"{TRACES}/{trace_id(0x300)}/tags", {"key": "long", "value": "v" * 8001}),
         patch(f"/api/2.0/mlflow/traces/{trace_id(0x300)}/tags", {"key": "old", "value": "2"}),
-        _get(0x300),
+        get_trace(0x300),
     ),
     scenario(
         "trace: many at once",
@@ -205,13 +205,13 @@ TRACES_V3: list[Scenario] = [
     scenario(
         "trace: assessments",
         experiment("trace: assessments"),
-        _start(0x800),
-        _assess(0x800, "good", assessment_name="good", source=_HUMAN, feedback={"value": True}, rationale="it is"),
-        _assess(0x800, "text", assessment_name="text", source=_JUDGE, feedback={"value": "yes"}, metadata={"k": "v"}),
-        _assess(0x800, "wish", assessment_name="wish", source=_HUMAN, expectation={"value": {"a": [1, 2]}}),
+        start(0x800),
+        assess(0x800, "good", assessment_name="good", source=_HUMAN, feedback={"value": True}, rationale="it is"),
+        assess(0x800, "text", assessment_name="text", source=_JUDGE, feedback={"value": "yes"}, metadata={"k": "v"}),
+        assess(0x800, "wish", assessment_name="wish", source=_HUMAN, expectation={"value": {"a": [1, 2]}}),
         get(f"{TRACES}/{trace_id(0x800)}/assessments/{{good}}"),
         get(f"{TRACES}/{trace_id(0x800)}/assessments/{{wish}}"),
-        _get(0x800),
+        get_trace(0x800),
         patch(
             f"{TRACES}/{trace_id(0x800)}/assessments/{{good}}",
             {
@@ -239,12 +239,12 @@ TRACES_V3: list[Scenario] = [
             f"{TRACES}/{trace_id(0x800)}/assessments/a-{'0' * 32}",
             {"assessment": {"rationale": "x"}, "update_mask": "rationale"},
         ),
-        _get(0x800),
+        get_trace(0x800),
     ),
     scenario(
         "trace: bad assessments",
         experiment("trace: bad assessments"),
-        _start(0x900),
+        start(0x900),
         post(f"{TRACES}/{trace_id(0x900)}/assessments", {}),
         [
             instead(
@@ -258,9 +258,9 @@ TRACES_V3: list[Scenario] = [
     scenario(
         "trace: assessments that replace others",
         experiment("trace: assessments that replace others"),
-        _start(0xA00),
-        _assess(0xA00, "old", assessment_name="good", source=_HUMAN, feedback={"value": 1}),
-        _assess(0xA00, "new", assessment_name="good", source=_HUMAN, feedback={"value": 2.5}, overrides="{old}"),
+        start(0xA00),
+        assess(0xA00, "old", assessment_name="good", source=_HUMAN, feedback={"value": 1}),
+        assess(0xA00, "new", assessment_name="good", source=_HUMAN, feedback={"value": 2.5}, overrides="{old}"),
         get(f"{TRACES}/{trace_id(0xA00)}/assessments/{{old}}"),
         get(f"{TRACES}/{trace_id(0xA00)}/assessments/{{new}}"),
         delete(f"{TRACES}/{trace_id(0xA00)}/assessments/{{new}}"),

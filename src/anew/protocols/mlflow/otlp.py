@@ -39,6 +39,11 @@ _SESSION, _USER, _USAGE, _COST = (
     "mlflow.trace.session", "mlflow.trace.user", "mlflow.trace.tokenUsage", "mlflow.trace.cost",
 )  # fmt: skip
 _COUNTED = {_USAGE: "mlflow.chat.tokenUsage", _COST: "mlflow.llm.cost"}
+# What a total always names, if there is any.
+_TOTALS: dict[str, dict[str, float]] = {
+    _USAGE: {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0},
+    _COST: {"input_cost": 0.0, "output_cost": 0.0, "total_cost": 0.0},
+}
 
 
 async def ingest(call: Call, request: Request) -> Response:
@@ -109,27 +114,25 @@ def _decoded(kind: str, body: bytes) -> list[otlp_wire.Span]:
 def log_spans(hub: Hub, project: Project, trace_id: str, sent: list[otlp_wire.Span]) -> None:
     """Add spans to a trace, which is made when it is not there. The caller holds the trace's lock.
 
-    What the client said of a trace as a whole, by POST traces, stands; spans fill in what it did not say.
+    What the client said of a trace as a whole, by POST traces, stands, but for its time, which holds all its spans';
+    spans fill in what it did not say.
     """
     document: Json = {"summary": {}, "tags": {}}
     if is_there(hub, trace_id):
         document = _known(hub, trace_id) or document
-    finalised = FINALISED in document["summary"]
     starts = [span.start_ns // 1_000_000 for span in sent]
     ends = [span.end_ns // 1_000_000 for span in sent if span.end_ns]
     started, lasted = min(starts), None
-    if finalised:
-        started, lasted, project = started_ms(document), document.get("execution_ms"), project_of(hub, document)
-    elif "id" in document:
+    if "id" in document:
         project = project_of(hub, document)
         started = min(started, started_ms(document))
         ends.append(started_ms(document) + (document.get("execution_ms") or 0))
-    if not finalised and ends:
+    if ends:
         lasted = max(ends) - started
     body: Json = {"execution_ms": lasted, "deleted": None}
     root = next((span for span in sent if not span.parent_id), None)
     if document.get("state") not in ("OK", "ERROR"):
-        state = "IN_PROGRESS" if root is None else "ERROR" if root.status == "STATUS_CODE_ERROR" else "OK"
+        state = "IN_PROGRESS" if root is None else "ERROR" if root.status == otlp_wire.ERROR else "OK"
         body["state"] = state
     if root is not None:
         body |= _previews(document, root)
@@ -159,7 +162,7 @@ def _previews(document: Json, root: otlp_wire.Span) -> Json:
         ("request_preview", "mlflow.spanInputs", "user"),
         ("response_preview", "mlflow.spanOutputs", "assistant"),
     ):
-        value = root.attributes.get(key)
+        value = spans.meant(root.attributes.get(key))
         if document.get(name) is None and value is not None:
             found[name] = preview(value, role)
     return found
@@ -220,7 +223,7 @@ def _said(document: Json, sent: list[otlp_wire.Span], stored: list[Json]) -> tup
             continue
         total = _sum(stored, key)
         if total:
-            metadata[name] = json.dumps(total)
+            metadata[name] = json.dumps(_TOTALS[name] | total)
     return tags | {SPANS_LOCATION: "TRACKING_STORE"}, metadata
 
 

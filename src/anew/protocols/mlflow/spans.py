@@ -74,8 +74,9 @@ def as_stored(span: otlp_wire.Span) -> Json:
             }
             for event in span.events
         ],
-        "status": {"code": span.status, "message": span.message},
-        "attributes": {key: dumped(value) for key, value in attributes.items()},
+        # Only of an error has OpenTelemetry a message.
+        "status": {"code": span.status, "message": span.message if span.status == otlp_wire.ERROR else ""},
+        "attributes": {key: dumped(meant(value)) for key, value in attributes.items()},
         "links": [
             {
                 "trace_id": f"tr-{link.trace_id.hex():0>32}",
@@ -85,6 +86,16 @@ def as_stored(span: otlp_wire.Span) -> Json:
             for link in span.links
         ],
     }
+
+
+def meant(value: Any) -> Any:
+    """What an attribute says: MLflow's client, and others, write lists, objects and even texts as JSON text."""
+    if not isinstance(value, str) or value[:1] not in ('"', "[", "{"):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def dumped(value: Any) -> str:

@@ -120,7 +120,9 @@ def shown(hub: Hub, document: Json) -> Json:
     if document.get("execution_ms") is not None:
         info["execution_duration"] = duration(document["execution_ms"])
     info["state"] = document["state"] if document.get("state") in STATES else STATES[0]
-    info["trace_metadata"] = _cut(metadata_of(document), _MOST_METADATA)
+    metadata = _cut(metadata_of(document), _MOST_METADATA)
+    if metadata:
+        info["trace_metadata"] = metadata
     assessments = assessments_of(document)
     if assessments:
         info["assessments"] = assessments

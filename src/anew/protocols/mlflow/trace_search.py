@@ -49,11 +49,12 @@ def npmi(joint: int, first: int, second: int, total: int, smoothing: float) -> f
         return math.nan
     if not joint and not smoothing:
         return -1.0
+    if joint == total:
+        return 1.0
     both, only_first, only_second, neither = (cell + smoothing for cell in cells)
     every = both + only_first + only_second + neither
-    if both == every:
-        return 1.0
-    chance = math.log(both) + math.log(every) - math.log(both + only_first) - math.log(both + only_second)
+    # In MLflow's order of sums, so that no last digit differs.
+    chance = (math.log(both) + math.log(every)) - (math.log(both + only_first) + math.log(both + only_second))
     return max(-1.0, min(1.0, chance / (math.log(every) - math.log(both))))
 
 

@@ -5,6 +5,7 @@ Tags are the journal's tags, metadata its summary; an assessment is an entry of 
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from datetime import UTC, datetime
@@ -150,11 +151,11 @@ def get(call: Call) -> Json:
 
 
 def _complete(document: Json, found: list[Json]) -> bool:
-    """Whether the spans that the trace's own statistics count are all there; without any, whether the root is."""
+    """Whether the spans that the trace's own statistics count are all there; without any, whether one is."""
     counted = re.search(r'"num_spans":\s*(\d+)', str(document["summary"].get("mlflow.trace.sizeStats", "")))
     if counted:
         return len(found) >= int(counted[1])
-    return any(not span.get("parent_span_id") for span in found)
+    return bool(found)
 
 
 def _whole(hub: Hub, document: Json, found: list[Json]) -> Json:
@@ -218,9 +219,11 @@ def correlation(call: Call) -> Json:
         for one in filters
     )
     counts = (len(first & second), len(first), len(second), len(every))
-    return {
-        "npmi": fields.shown_number(trace_search.npmi(*counts, smoothing=0.0)),
-        "npmi_smoothed": fields.shown_number(trace_search.npmi(*counts, smoothing=0.5)),
+    scores = {
+        "npmi": trace_search.npmi(*counts, smoothing=0.0),
+        "npmi_smoothed": trace_search.npmi(*counts, smoothing=0.5),
+    }
+    return {name: score for name, score in scores.items() if not math.isnan(score)} | {
         "filter1_count": counts[1],
         "filter2_count": counts[2],
         "joint_count": counts[0],
@@ -299,6 +302,7 @@ def link_to_run(call: Call) -> Json:
 
 def link_prompts(call: Call) -> Json:
     trace_id = fields.text(call, "trace_id", required=True)
+    get_document(call.hub, trace_id)
     for item in fields.items(call, "prompt_versions", required=True):
         if not isinstance(item, dict) or not item.get("name"):
             raise fields.wrong_type("prompt_versions", item)
@@ -336,10 +340,10 @@ ROUTES: list[Route] = [
             *under("PATCH", "traces/{id}/tags", set_tag, scope="write"),
             *under("DELETE", "traces/{id}/tags", delete_tag, scope="write"),
             *under("POST", "traces/delete-traces", delete, scope="write"),
-            *under("POST", "traces/link-to-run", link_to_run, scope="write"),
-            *under("POST", "traces/link-prompts", link_prompts, scope="write"),
         )
     ),
+    *both("POST", "traces/link-to-run", link_to_run, scope="write"),
+    *both("POST", "traces/link-prompts", link_prompts, scope="write"),
     Route("GET", "/ajax-api/2.0/mlflow/get-trace-artifact", file, style="mlflow"),
     Route("GET", "/ajax-api/3.0/mlflow/get-trace-artifact", file, style="mlflow"),
     *ASSESSMENTS,
