@@ -136,8 +136,8 @@ def drive(server: Server, runs: int, quick: bool) -> Drive:
 
     it.time("log_batch of 1,000", 10 if quick else 40, batch)
     it.time("create_run", n // 2, lambda at: client.create_run(experiment))
-    it.time("get_run", n // 2, lambda at: client.get_run(run))
     other = client.create_experiment("search")
+    one = ""
     for at in range(runs):
         one = client.create_run(other).info.run_id
         client.log_batch(
@@ -145,6 +145,7 @@ def drive(server: Server, runs: int, quick: bool) -> Drive:
             [Metric(f"m{k}", (at * 37 + k) % 1000 / 1000, 1_700_000_000_000, 0) for k in range(_METRICS)],
             [Param(f"p{k}", str((at + k) % 50)) for k in range(_PARAMS)],
         )
+    it.time("get_run", n // 2, lambda at: client.get_run(one))
     it.time("search: first 100", 8, lambda at: client.search_runs([other], max_results=100))
     it.time("search: filter + order", 8, lambda at: client.search_runs(
         [other], "metrics.m0 > 0.5 and params.p1 = '7'", order_by=["metrics.m1 DESC"], max_results=100))  # fmt: skip
@@ -153,7 +154,7 @@ def drive(server: Server, runs: int, quick: bool) -> Drive:
     for start in range(0, points, 1000):
         client.log_batch(long, [Metric("x", k, 1_700_000_000_000 + k, k) for k in range(start, start + 1000)])
     it.time(f"history of {points:,}", 2, lambda at: client.get_metric_history(long, "x"))
-    it.time("small artifact put", n // 4, lambda at: client.log_text(run, "hello", f"t/{at}.txt"))
+    it.time("small artifact put", n // 4, lambda at: client.log_text(one, "hello", f"t/{at}.txt"))
     it.rows["start to /health, RSS MB"] = server.rss_mb(), server.started_s * 1e3
     return it
 

@@ -19,6 +19,7 @@ from anew.store.journal import JournalWriter
 from anew.store.ledger import Ledger
 from anew.store.location import Store
 from anew.store.objects import Objects
+from anew.store.objects.disk import flush_files
 
 KINDS = ("runs", "models", "traces", "files")
 _MOST_OPEN = 256
@@ -26,10 +27,39 @@ _SYNC_EVERY_S = 1.0
 _LOOK_EVERY_S = 0.25
 _LOOK_AT_OWN_EVERY_S = 5.0
 _MOST_RECENT = 10_000
+_MOST_NAMED = 256
 _ID = re.compile(r"[A-Za-z0-9][\w-]{0,255}", re.ASCII)
 
 Points = tuple[tuple[str, ...], list[float], float, float]  # names, values, step, seconds since 1970
 Row = tuple[Sequence[float], int, float]  # values, step, seconds since 1970
+
+
+class Names:
+    """The files of a run, and the folders that their paths make."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._files: set[str] = set()
+        self._folders: set[str] = set()
+        for path in paths:
+            self.add(path)
+
+    def add(self, path: str) -> None:
+        self._files.add(path)
+        self._folders.update(_folders_of(path))
+
+    def check(self, path: str) -> None:
+        """Raises UsageError where a file and a folder would have one name."""
+        if path in self._files:
+            return
+        if path in self._folders:
+            raise UsageError(f"Invalid path: '{path}' is a folder.")
+        for folder in _folders_of(path):
+            if folder in self._files:
+                raise UsageError(f"Invalid path: '{folder}' is a file, and nothing can be below it.")
+
+
+def _folders_of(path: str) -> list[str]:
+    return [path[:at] for at, letter in enumerate(path) if letter == "/" and at]
 
 
 class Hub:
@@ -47,12 +77,16 @@ class Hub:
         self._index = {kind: Index(store.root, kind) for kind in KINDS}
         self._writers: OrderedDict[tuple[str, str], JournalWriter] = OrderedDict()
         self._dirty: dict[str, set[str]] = {kind: set() for kind in KINDS}
+        self._reading = {kind: threading.RLock() for kind in KINDS}  # held from the look at `_dirty` to the end of it
         self._looked = dict.fromkeys(KINDS, 0.0)
         self._looked_at_own = dict.fromkeys(KINDS, 0.0)
         self.known: dict[str, dict[str, str]] = {}  # parameters of runs being written, for those who have to ask often
         self._moment = 0
         self._recent: deque[tuple[int, str]] = deque(maxlen=_MOST_RECENT)  # what changed when, for who watches
-        self._unsynced: set[tuple[str, str]] = set()
+        self._unsynced: set[str] = set()  # journals whose last bytes may not be on the disk
+        self._names: OrderedDict[tuple[str, str], Names] = OrderedDict()
+        # Taken in this order: `_naming`, `_reading`, `_lock`.
+        self._naming = threading.RLock()
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._syncer = threading.Thread(target=self._sync_forever, name="anew-hub-sync", daemon=True)
@@ -100,15 +134,20 @@ class Hub:
         """The run has ended: seal its journal. What comes later opens another."""
         with self._lock:
             writer = self._writers.pop((kind, owner_id), None)
-            self._unsynced.discard((kind, owner_id))
-            if writer is not None:
-                writer.seal()
-                self._dirty[kind].add(owner_id)
+        if writer is not None:
+            self._seal(kind, owner_id, writer)
+
+    def _seal(self, kind: str, owner_id: str, writer: JournalWriter) -> None:
+        writer.seal()
+        with self._lock:
+            self._unsynced.add(str(writer.path))
+            self._dirty[kind].add(owner_id)
 
     def arrived(self, kind: str, owner_id: str) -> None:
         """Others wrote to a journal of this run just now: the next question about it takes that in."""
         with self._lock:
             self._dirty[kind].add(owner_id)
+        self._forget_names(kind, [owner_id])
 
     def _writer(self, kind: str, owner_id: str, *, new: bool = False) -> JournalWriter:
         key = kind, owner_id
@@ -121,15 +160,13 @@ class Hub:
             self._writers[key] = writer
             if len(self._writers) > _MOST_OPEN:
                 (old_kind, old_id), old = self._writers.popitem(last=False)
-                self._unsynced.discard((old_kind, old_id))
-                old.seal()
-                self._dirty[old_kind].add(old_id)
+                self._seal(old_kind, old_id, old)
         self._writers.move_to_end(key)
         return writer
 
     def _wrote(self, kind: str, owner_id: str, writer: JournalWriter) -> None:
         self._dirty[kind].add(owner_id)
-        self._unsynced.add((kind, owner_id))
+        self._unsynced.add(str(writer.path))
         if writer.behind:
             raise StoreFull(f"no space in {self.store.root}: what was sent for {owner_id} is not kept yet")
 
@@ -140,13 +177,8 @@ class Hub:
 
     def sync(self) -> None:
         with self._lock:
-            waiting = [self._writers[key] for key in self._unsynced if key in self._writers]
-            self._unsynced.clear()
-        for writer in waiting:
-            try:
-                writer.sync()
-            except OSError:
-                continue  # closed meanwhile, which flushes; a failing disk is reported by the write that meets it
+            waiting, self._unsynced = self._unsynced, set()
+        flush_files(waiting)
 
     # Reading
 
@@ -169,7 +201,9 @@ class Hub:
                 held = {owner_id for of, owner_id in self._writers if of == kind}
         else:
             self._looked_at_own[kind] = now
-        self._changed(kind, self._index[kind].refresh(but=held))
+        found = self._index[kind].refresh(but=held)
+        self._changed(kind, found)
+        self._forget_names(kind, found)
         self._looked[kind] = time.monotonic()
 
     def changes(self, since: int) -> tuple[int, set[str]]:
@@ -189,10 +223,11 @@ class Hub:
     def document(self, owner_id: str, kind: str = "runs") -> dict[str, Any]:
         """The document of a run as it is now. Raises RunNotFound."""
         index = self._index[kind]
-        if owner_id in self._dirty[kind]:
-            with self._lock:
-                self._dirty[kind].discard(owner_id)
-            self._changed(kind, index.refresh({owner_id}))
+        with self._reading[kind]:
+            if owner_id in self._dirty[kind]:
+                with self._lock:
+                    self._dirty[kind].discard(owner_id)
+                self._changed(kind, index.refresh({owner_id}))
         try:
             document = index.document(owner_id)
         except RunNotFound:
@@ -206,24 +241,26 @@ class Hub:
         return document
 
     def _catch_up(self, kind: str) -> None:
-        if self._dirty[kind]:
-            with self._lock:
-                dirty, self._dirty[kind] = self._dirty[kind], set()
-            self._changed(kind, self._index[kind].refresh(dirty))
+        with self._reading[kind]:
+            if self._dirty[kind]:
+                with self._lock:
+                    dirty, self._dirty[kind] = self._dirty[kind], set()
+                self._changed(kind, self._index[kind].refresh(dirty))
 
     # Projects
 
     def rename_project(self, project_id: str, name: str, actor: str | None = None) -> None:
-        """Rename a project, and tell every run of it. Raises NotFound, Conflict."""
+        """Rename a project, and tell every run, logged model and trace of it. Raises NotFound, Conflict."""
         before = self.projects.get(project_id).name
         self.projects.rename(project_id, name, actor)
-        for run_id in self._runs_of(before):
-            self.event("runs", run_id, "run", {"project": name})
+        for kind in ("runs", "models", "traces"):
+            for owner_id in self._owners_in(kind, before):
+                self.event(kind, owner_id, "run", {"project": name})
 
     def delete_project(self, project_id: str, deleted: bool, actor: str | None = None) -> None:
         """Put a project and its runs out of sight, or back. Raises NotFound."""
         project = self.projects.set_deleted(project_id, deleted, actor)
-        for run_id in self._runs_of(project.name):
+        for run_id in self._owners_in("runs", project.name):
             self.event("runs", run_id, "run", {"deleted": project.deleted})
             self.known.pop(run_id, None)
 
@@ -234,16 +271,18 @@ class Hub:
         self.event("runs", run_id, "run", {"deleted": entry["time"] if deleted else None})
         self.known.pop(run_id, None)
 
-    def _runs_of(self, project: str) -> list[str]:
+    def _owners_in(self, kind: str, project: str) -> list[str]:
         quoted = project.replace("'", "''")
-        return self.index().ids(f"project = '{quoted}' and (deleted is null or deleted > 0)", strict=False)
+        return self.index(kind).ids(f"project = '{quoted}' and (deleted is null or deleted > 0)", strict=False)
 
     # Files
 
     def put_content(self, kind: str, owner_id: str, path: str, content: bytes | Path) -> str:
-        """Keep bytes, or a file's content, as the file `path` of a run; returns the digest. Raises RunNotFound."""
-        if not (self.store.root / kind / owner_id).is_dir():
-            raise RunNotFound(f"no run {owner_id}")
+        """Keep bytes, or a file's content, as the file `path` of a run; returns the digest.
+
+        Raises RunNotFound; UsageError where a file and a folder would have one name.
+        """
+        self.check_path(kind, owner_id, path)
         if isinstance(content, bytes):
             digest, size = self.objects.put_bytes(content), len(content)
         else:
@@ -252,7 +291,31 @@ class Hub:
         self.objects.flush()
         body = {"path": path, "name": path, "type": "file", "digest": digest, "size": size, "saved": True}
         self.event(kind, owner_id, "output", body | {"stored": True, "time": time.time()})
+        with self._naming:
+            self._names_of(kind, owner_id).add(path)
         return digest
+
+    def check_path(self, kind: str, owner_id: str, path: str) -> None:
+        """Raises RunNotFound; UsageError for a file's path that is a folder, or lies below a file."""
+        with self._naming:
+            self._names_of(kind, owner_id).check(path)
+
+    def _forget_names(self, kind: str, owner_ids: Iterable[str]) -> None:
+        """Others may have added files, or some were removed."""
+        with self._naming:
+            for owner_id in owner_ids:
+                self._names.pop((kind, owner_id), None)
+
+    def _names_of(self, kind: str, owner_id: str) -> Names:
+        """What its files are called: whoever stores thousands, one by one, is not made to wait for the document."""
+        key = kind, owner_id
+        found = self._names.get(key)
+        if found is None:
+            found = self._names[key] = Names(self.files(kind, owner_id))
+            if len(self._names) > _MOST_NAMED:
+                self._names.popitem(last=False)
+        self._names.move_to_end(key)
+        return found
 
     def remove_file(self, kind: str, owner_id: str, path: str) -> None:
         """Take a file, or all below a folder, off a run. Raises NotFound."""
@@ -262,6 +325,7 @@ class Hub:
             raise NotFound(f"{owner_id} has no file {path!r}")
         for name in gone:
             self.event(kind, owner_id, "output", {"path": name, "removed": True})
+        self._forget_names(kind, [owner_id])
 
     def files(self, kind: str, owner_id: str) -> dict[str, dict[str, Any]]:
         """The files of a run that are kept, by path. Raises RunNotFound."""
@@ -280,9 +344,10 @@ class Hub:
         self._stop.set()
         self._syncer.join(5)
         with self._lock:
-            for writer in self._writers.values():
-                writer.seal()
+            for (kind, owner_id), writer in self._writers.items():
+                self._seal(kind, owner_id, writer)
             self._writers.clear()
+        self.sync()
         for index in self._index.values():
             index.close()
         self.objects.close()

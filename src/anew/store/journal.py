@@ -44,7 +44,7 @@ class JournalWriter:
     """Appends frames to one journal. Safe to use from any thread and any signal handler; a forked child opens its own.
 
     `fallback(data, step)` is called with what `log` can't take as plain numbers; it defaults to raising. With `synced`
-    a thread flushes to the disk each second; without, whoever holds many writers calls `sync`.
+    a thread flushes to the disk each second, and closing does; without, whoever holds many writers flushes their files.
     Raises StoreError when the file exists, or can't be made.
     """
 
@@ -159,7 +159,7 @@ class JournalWriter:
         return self._step
 
     def seal(self) -> None:
-        """Close with the digest of everything written, cut the file to its length and flush it."""
+        """Close with the digest of everything written, the file cut to its length."""
         from blake3 import blake3
 
         with self._lock:
@@ -194,7 +194,8 @@ class JournalWriter:
             try:
                 if self._mapped:
                     os.ftruncate(fd, self._position)
-                os.fsync(fd)
+                if self._synced:
+                    os.fsync(fd)
             except OSError as error:
                 warn(f"anew: {self.path} could not be flushed: {error}")
             os.close(fd)

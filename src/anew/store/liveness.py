@@ -30,7 +30,15 @@ def start_tick(pid: int) -> int | None:
 
 def identity(pid: int | None = None) -> dict[str, Any]:
     """A process of this host (by default the calling one), in the form that `is_alive` takes."""
-    pid = pid or os.getpid()
+    return dict(_own_identity(os.getpid())) if pid is None else _identity(pid)
+
+
+@functools.cache
+def _own_identity(pid: int) -> dict[str, Any]:
+    return _identity(pid)
+
+
+def _identity(pid: int) -> dict[str, Any]:
     return {"pid": pid, "started": start_tick(pid) or 0, "boot": boot_id(), "host": os.uname().nodename}
 
 

@@ -165,7 +165,6 @@ async def receive(hub: Hub, owner: Owner, path: str, request: Request, *, some: 
 
     `some`: an empty one is refused. Raises MlflowError, also where a file and a folder would have one name.
     """
-    await asyncio.to_thread(_check_place, hub, owner, path)
     head = b""
     spooled = None
     try:
@@ -174,6 +173,7 @@ async def receive(hub: Hub, owner: Owner, path: str, request: Request, *, some: 
                 head += part
                 continue
             if spooled is None:
+                await asyncio.to_thread(_check_place, hub, owner, path)
                 spooled = tempfile.NamedTemporaryFile(dir=hub.uploads, delete=False)  # noqa: SIM115
                 spooled.write(head)
             await asyncio.to_thread(spooled.write, part) if len(part) > 1 << 18 else spooled.write(part)
@@ -189,17 +189,11 @@ async def receive(hub: Hub, owner: Owner, path: str, request: Request, *, some: 
 
 
 def _check_place(hub: Hub, owner: Owner, path: str) -> None:
-    """Raises MlflowError."""
-    files = _files(hub, owner)
-    if path in files:
-        return
-    above = [path[:at] for at, letter in enumerate(path) if letter == "/"]
-    for folder in above:
-        if folder in files:
-            raise invalid(f"Invalid path: '{folder}' is a file, and nothing can be below it.")
-    inside = path + "/"
-    if any(name.startswith(inside) for name in files):
-        raise invalid(f"Invalid path: '{path}' is a folder.")
+    """Before a large file comes. Raises UsageError."""
+    try:
+        hub.check_path(*owner, path)
+    except RunNotFound:
+        pass  # the loose files, before the first of them
 
 
 def _keep(hub: Hub, owner: Owner, path: str, content: bytes | Path) -> None:
