@@ -10,6 +10,7 @@ from protocols.conformance.cases_prompts import PROMPTS, WEBHOOKS
 from protocols.conformance.cases_registry import REGISTRY
 from protocols.conformance.cases_registry_search import REGISTRY_SEARCH
 from protocols.conformance.cases_runs import RUNS
+from protocols.conformance.cases_scorers import SCORERS
 from protocols.conformance.cases_search import SEARCH
 from protocols.conformance.cases_spans import SPANS
 from protocols.conformance.cases_traces import TRACES_V3
@@ -17,5 +18,5 @@ from protocols.conformance.steps import Scenario
 
 SCENARIOS: list[Scenario] = [
     *EXPERIMENTS, *RUNS, *SEARCH, *METRICS, *ARTIFACTS, *MODELS, *TRACES_V3, *REGISTRY, *REGISTRY_SEARCH, *PROMPTS,
-    *WEBHOOKS, *SPANS,
+    *WEBHOOKS, *SPANS, *SCORERS,
 ]  # fmt: skip

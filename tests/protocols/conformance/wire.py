@@ -19,7 +19,8 @@ _ID = re.compile(rf"(?<![0-9a-zA-Z])(?:(?:m-|tr-|a-)?[0-9a-f]{{32}}|{_UUID})(?![
 _RANDOM_NAME = re.compile(r"[a-z]+-[a-z]+-\d{1,3}")
 _DATE = re.compile(r"20(?:2[4-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _ROOT = re.compile(r"(mlflow-artifacts:/|(?:artifact|path|file): '|resolve to ')(\d+)(?=/|$)")
-_OF_EXPERIMENT = re.compile(r"(?i)(experiment[^0-9]{0,40})(\d+)(?![\w.])")
+_OF_EXPERIMENT = re.compile(r"(?i)(experiment[^0-9]{0,40})(\d+)(?!\w|\.\w)")
+_FOLDER = re.compile(r"/tmp/tmp\w+")
 _SQL_VALUES = re.compile(r"\[parameters: .*\]", re.DOTALL)
 _SET = re.compile(r"\{'[^{}]*'\}")
 _NOW_MS = range(1_700_000_000_000, 4_000_000_000_000)
@@ -145,6 +146,8 @@ class Names:
         if isinstance(value, str):
             return self._string(value, key)
         if isinstance(value, int) and not isinstance(value, bool):
+            if key == "experiment_id":
+                return self._experiment(str(value))
             return "{time}" if value in _NOW_MS else "{time-ns}" if value // 1_000_000 in _NOW_MS else value
         return value
 
@@ -152,6 +155,7 @@ class Names:
         """A text in which ids and moments are replaced."""
         text = _ID.sub(lambda found: self._name("id", found[0]), text)
         text = _DATE.sub("{date}", text)
+        text = _FOLDER.sub("{folder}", text)
         text = _SQL_VALUES.sub("[parameters: …]", text)
         # MLflow prints Python sets, whose order differs from process to process.
         text = _SET.sub(lambda found: "{" + ", ".join(sorted(found[0][1:-1].split(", "))) + "}", text)

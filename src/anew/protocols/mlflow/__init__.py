@@ -12,6 +12,7 @@ from anew.protocols.mlflow import (
     logging,
     registry,
     runs,
+    scorers,
     traces,
     webhooks,
 )
@@ -50,4 +51,5 @@ ROUTES: list[Route] = [
     *registry.ROUTES,
     *webhooks.ROUTES,
     *traces.ROUTES,
+    *scorers.ROUTES,
 ]
