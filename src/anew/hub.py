@@ -20,6 +20,7 @@ from anew.store.ledger import Ledger
 from anew.store.location import Store
 from anew.store.objects import Objects
 from anew.store.objects.disk import flush_files
+from anew.store.objects.values import FileRef
 
 KINDS = ("runs", "models", "traces", "files")
 _MOST_OPEN = 256
@@ -277,18 +278,18 @@ class Hub:
 
     # Files
 
-    def put_content(self, kind: str, owner_id: str, path: str, content: bytes | Path) -> str:
-        """Keep bytes, or a file's content, as the file `path` of a run; returns the digest.
+    def put_content(self, kind: str, owner_id: str, path: str, content: bytes | Path | FileRef) -> str:
+        """Keep bytes, a file's content, or what was put in `objects`, as the file `path` of a run; returns the digest.
 
         Raises RunNotFound; UsageError where a file and a folder would have one name.
         """
         self.check_path(kind, owner_id, path)
         if isinstance(content, bytes):
-            digest, size = self.objects.put_bytes(content), len(content)
-        else:
-            kept = self.objects.put_file(content)
-            digest, size = kept.digest, kept.size
+            content = FileRef(self.objects.put_bytes(content), len(content))
+        elif isinstance(content, Path):
+            content = self.objects.put_file(content)
         self.objects.flush()
+        digest, size = content.digest, content.size
         body = {"path": path, "name": path, "type": "file", "digest": digest, "size": size, "saved": True}
         self.event(kind, owner_id, "output", body | {"stored": True, "time": time.time()})
         with self._naming:

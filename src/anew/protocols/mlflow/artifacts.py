@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
-import os
 import re
 import tempfile
-from collections.abc import Iterator
 from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -28,6 +26,8 @@ from anew.protocols.mlflow.messages import RUN, TEXT, Message
 from anew.protocols.mlflow.routes import both
 from anew.protocols.mlflow.runs import active_document, get_document
 from anew.routes import Call, Route
+from anew.store.objects.values import FileRef
+from anew.transfer import give_out, take_in
 
 LOOSE = "artifacts"  # the id of the loose files
 _OWNED = re.compile(r"(?:(?P<prefix>.*?)/)?(?P<id>[A-Za-z0-9][\w-]*)/artifacts(?:/(?P<rest>.*))?", re.ASCII | re.DOTALL)
@@ -161,31 +161,32 @@ async def put_by_run(call: Call, request: Request) -> Response:
 
 
 async def receive(hub: Hub, owner: Owner, path: str, request: Request, *, some: bool = False) -> None:
-    """Keep a body as a file. It is written down as it comes, so that its size does not matter.
+    """Keep a body as a file. A large one goes into the store as it comes, so that its size does not matter.
 
-    `some`: an empty one is refused. Raises MlflowError, also where a file and a folder would have one name.
+    `some`: an empty one is refused. Raises UsageError where a file and a folder would have one name, and for a body
+    that is not as long as was said.
     """
-    head = b""
-    spooled = None
-    try:
+    announced = request.headers.get("content-length", "")
+    size = int(announced) if announced.isdecimal() and len(announced) < 18 else None
+    if some and not size:
+        raise invalid("Request must specify data.")
+    if size is None:
+        await _spool(hub, owner, path, request)
+    elif size <= _IN_MEMORY_BYTES:
+        await asyncio.to_thread(_keep, hub, owner, path, await request.body())
+    else:
+        await asyncio.to_thread(_check_place, hub, owner, path)
+        kept = await take_in(hub.objects, request.stream(), size)
+        await asyncio.to_thread(_keep, hub, owner, path, kept)
+
+
+async def _spool(hub: Hub, owner: Owner, path: str, request: Request) -> None:
+    """A body whose size nobody knows is written down first."""
+    with tempfile.NamedTemporaryFile(dir=hub.uploads) as file:
         async for part in request.stream():
-            if spooled is None and len(head) + len(part) <= _IN_MEMORY_BYTES:
-                head += part
-                continue
-            if spooled is None:
-                await asyncio.to_thread(_check_place, hub, owner, path)
-                spooled = tempfile.NamedTemporaryFile(dir=hub.uploads, delete=False)  # noqa: SIM115
-                spooled.write(head)
-            await asyncio.to_thread(spooled.write, part) if len(part) > 1 << 18 else spooled.write(part)
-        if spooled is not None:
-            spooled.close()
-        elif some and not head:
-            raise invalid("Request must specify data.")
-        await asyncio.to_thread(_keep, hub, owner, path, head if spooled is None else Path(spooled.name))
-    finally:
-        if spooled is not None:
-            spooled.close()
-            os.unlink(spooled.name)
+            await asyncio.to_thread(file.write, part) if len(part) > 1 << 18 else file.write(part)
+        file.flush()
+        await asyncio.to_thread(_keep, hub, owner, path, Path(file.name))
 
 
 def _check_place(hub: Hub, owner: Owner, path: str) -> None:
@@ -196,7 +197,7 @@ def _check_place(hub: Hub, owner: Owner, path: str) -> None:
         pass  # the loose files, before the first of them
 
 
-def _keep(hub: Hub, owner: Owner, path: str, content: bytes | Path) -> None:
+def _keep(hub: Hub, owner: Owner, path: str, content: bytes | Path | FileRef) -> None:
     kind, owner_id = owner
     if kind == "files" and not (hub.store.root / kind / owner_id).is_dir():
         try:
@@ -270,10 +271,11 @@ def send(call: Call, owner: Owner, path: str, shown: str = "") -> Response:
         status = 206
         headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
     headers["content-length"] = str(end - start)
+    objects = call.hub.objects
+    pieces = objects.iter_part(digest, start, end) if status == 206 else objects.iter_bytes(digest)
     if end - start <= _IN_MEMORY_BYTES:
-        body = b"".join(_part(call.hub, digest, start, end))
-        return Response(body, status, headers)
-    return StreamingResponse(_part(call.hub, digest, start, end), status, headers)
+        return Response(b"".join(pieces), status, headers)
+    return StreamingResponse(give_out(pieces), status, headers)
 
 
 def _kind(name: str) -> str:
@@ -304,16 +306,6 @@ def _range(asked: str, size: int) -> tuple[int, int] | None:
         return (max(0, size - int(match[2])), size) if int(match[2]) and size else None
     start, end = int(match[1]), min(int(match[2]) + 1 if match[2] else size, size)
     return (start, end) if start < end else None
-
-
-def _part(hub: Hub, digest: str, start: int, end: int) -> Iterator[bytes]:
-    at = 0
-    for piece in hub.objects.iter_bytes(digest):
-        if at + len(piece) > start:
-            yield piece[max(0, start - at) : end - at]
-        at += len(piece)
-        if at >= end:
-            return
 
 
 def no_multipart(call: Call) -> Json:

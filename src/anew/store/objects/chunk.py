@@ -43,3 +43,17 @@ def cut(read: Callable[[int, int], bytes | memoryview], size: int) -> Iterator[l
             chunks.append(window[found.offset : used])
         yield chunks
         offset += used
+
+
+class Replay:
+    """What `cut` reads of something that can be read once only: a window may begin within the one before."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
+        self._start = 0
+        self._window = b""
+
+    def __call__(self, offset: int, count: int) -> bytes:
+        kept = self._window[offset - self._start :]
+        self._start, self._window = offset, kept[:count] + self._read(max(0, count - len(kept)))
+        return self._window

@@ -14,7 +14,7 @@ from blake3 import blake3
 
 from anew.errors import CorruptData, StoreError, UsageError
 from anew.store.objects import manifest
-from anew.store.objects.chunk import WHOLE_SIZE_MAX, ChangedWhileRead, cut
+from anew.store.objects.chunk import WHOLE_SIZE_MAX, ChangedWhileRead, Replay, cut
 from anew.store.objects.disk import reading, write_parts, writing
 from anew.store.objects.packs import Packs
 from anew.store.objects.record import BLOB, MANIFEST, RECORD_SIZE_MAX, digest
@@ -49,6 +49,21 @@ class Objects:
             return self._put_blob(data).hex()
         view = memoryview(data)
         return self._put_large(lambda offset, count: view[offset : offset + count], len(data)).hex()
+
+    def put_stream(self, read: Callable[[int], bytes], size: int) -> str:
+        """Store the next `size` bytes that `read(count)` gives: `count` of them, fewer only at the end.
+
+        Raises UsageError when there are fewer.
+        """
+        try:
+            if size <= WHOLE_SIZE_MAX:
+                data = read(size)
+                if len(data) != size:
+                    raise ChangedWhileRead
+                return self._put_blob(data).hex()
+            return self._put_large(Replay(read), size).hex()
+        except ChangedWhileRead:
+            raise UsageError(f"fewer bytes came than the {size:,} that were announced") from None
 
     def put_file(self, path: str | Path) -> FileRef:
         """Store a file's content. A file that is known by its stat and stored already is not read.
@@ -97,6 +112,21 @@ class Objects:
             yield data
         if whole.digest() != key:
             raise CorruptData(f"{where}: the chunks of object {digest} don't make up its content")
+
+    def iter_part(self, digest: str, start: int, end: int) -> Iterator[bytes]:
+        """The bytes of the content from `start` up to `end`, in pieces, each verified; only they are read."""
+        key = _key(digest)
+        kind, content = self._packs.read(key)
+        if kind == BLOB:
+            yield content[start:end]
+            return
+        at = 0
+        for chunk, size in manifest.chunks(content, self._get_blob, self._packs.where(key)):
+            if at >= end:
+                return
+            if at + size > start:
+                yield self._get_blob(chunk)[max(0, start - at) : end - at]
+            at += size
 
     def restore_file(self, digest: str, path: Path, *, executable: bool = False) -> None:
         """Make `path` hold the content, all or nothing. Makes the folders it is in; keeps to the umask."""
