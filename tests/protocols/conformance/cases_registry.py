@@ -283,7 +283,7 @@ REGISTRY: list[Scenario] = [
                 "s3://bucket/a/../b",
                 "s3://bucket/a/./b", "s3://bucket/%2e%2e/b", "s3://bucket/a%00", "s3://bucket/a?b=c", "s3://bucket/a#b",
                 "S3://Bucket/x", "dummy-source", "relative/path", "./x", "../x", "/absolute/path", "/", "file:///etc",
-                "file:/etc", "C:\\x", "s3:bucket/x", "dbfs:x", "mlflow-artifacts:/1/x", "runs:/x/y", "runs:/",
+                "file:/etc", "C:\\x", "s3:bucket/x", "dbfs:x", "mlflow-artifacts:/999999999/x", "runs:/x/y", "runs:/",
                 "models:/",
             )
         ],
