@@ -8,8 +8,8 @@ from anew.reproduction.compare import Side
 from anew.reproduction.pairing import pair
 
 # 2026-11-21 04:16:36 UTC, and 40 s later.
-A = Side("/p", "/p", 1795234596.0, 1795234600.0, "vm-3", "u", "aaaa", "/h", pids=frozenset({4242}))
-B = Side("/q", "/q", 1795234636.0, 1795234640.0, "vm-3", "u", "bbbb", "/h", pids=frozenset({5151}))
+A = Side("/p", "/p", 1795234596.0, 1795234600.0, "vm-3", "u", "aaaa", "/h", pids=frozenset({4242}), secretive=True)
+B = Side("/q", "/q", 1795234636.0, 1795234640.0, "vm-3", "u", "bbbb", "/h", pids=frozenset({5151}), secretive=True)
 
 
 @pytest.mark.parametrize(

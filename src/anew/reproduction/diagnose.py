@@ -140,7 +140,7 @@ class _Doctor:
 
     def _inside(self, second: Record) -> None:
         self.found.note = "two reproductions differ from one another: the cause is inside the run"
-        if self._seeded_by_clock(second):
+        if self._seeded_anew(second):
             return
         suspects = []
         if self._reads_clock():
@@ -161,6 +161,8 @@ class _Doctor:
         if network:
             detail = "what comes from there can't be held still"
             self.found.causes = [cause("network", ", ".join(network), "", "", detail)]
+            return
+        if self._draws_secrets():
             return
         self.found.causes = [
             cause("nondeterminism", "not found out", "", "", "no two trials agree, whatever was held still")
@@ -187,20 +189,27 @@ class _Doctor:
         codes = [record.document.get("exit_code") for record in (self.record, self.first)]
         return codes[0] != codes[1] or all(trial.document.get("exit_code") == codes[0] for trial in trials)
 
-    def _seeded_by_clock(self, second: Record) -> bool:
-        """Explicit seeds that change from trial to trial, and lie near the time they were set at."""
+    def _seeded_anew(self, second: Record) -> bool:
+        """Explicit seeds that change from trial to trial: taken from the clock, a process number, or what else."""
         old, new = (record.document.get("seeds") or {} for record in (self.first, second))
-        for item in explicit_seeds(old, new):
-            now = float(self.first.document.get("created") or 0)
-            try:
-                value = float(item["before"])
-            except ValueError:
-                continue
-            if any(abs(value / scale - now) < 86_400 for scale in (1, 1e3, 1e6, 1e9)):
-                detail = f"{item['what']} is taken from the clock"
-                self.found.causes = [cause("time", item["what"], item["before"], item["after"], detail)]
+        seeds = explicit_seeds(old, new)
+        for item in seeds:
+            source = _source_of(str(item["before"]), self.first)
+            if source:
+                factor = "time" if source == "the clock" else "seed"
+                detail = f"{item['what']} is taken from {source}"
+                self.found.causes = [cause(factor, item["what"], item["before"], item["after"], detail)]
                 return True
-        return False
+        for item in seeds[:1]:
+            detail = "the script sets another one each time"
+            self.found.causes = [cause("seed", item["what"], item["before"], item["after"], detail)]
+        return bool(seeds)
+
+    def _draws_secrets(self) -> bool:
+        if self.first.side.secretive:
+            detail = "what is drawn from it is not recorded, and not put back"
+            self.found.causes = [cause("nondeterminism", "the secrets module", "", "", detail)]
+        return self.first.side.secretive
 
     def _reads_clock(self) -> bool:
         for digest in (self.record.document.get("code") or {}).get("used", {}).values():
@@ -223,6 +232,21 @@ class _Doctor:
 
     def _fixed_addresses(self) -> dict[str, object]:
         return {"prefix": [str(shutil.which("setarch")), "-R"]}
+
+
+def _source_of(seed: str, trial: Record) -> str:
+    """What a seed was taken from: the time of day, the time since the machine's start, the process; '' if unknown."""
+    try:
+        value = float(seed)
+    except ValueError:
+        return ""
+    created = float(trial.document.get("created") or 0)
+    if any(abs(value / scale - created) < 86_400 for scale in (1, 1e3, 1e6, 1e9)):
+        return "the clock"
+    since = time.monotonic() - (time.time() - created)  # as it stood when the trial began
+    if value > 1e6 and any(abs(value / scale - since) < 3600 for scale in (1e3, 1e6, 1e9)):
+        return "the clock"
+    return "the process's number" if value in trial.side.pids else ""
 
 
 def _so_far(doctor: _Doctor) -> str:

@@ -278,7 +278,8 @@ def explicit_seeds(old: dict[str, Any], new: dict[str, Any]) -> list[Cause]:
 
 def random_sources(seeds: dict[str, Any]) -> list[str]:
     """What of the run's randomness came from the system and can have moved its result."""
-    housekeeping = bootstrap.module("entropy").HOUSEKEEPING
+    entropy = bootstrap.module("entropy")
+    aside = {*entropy.HOUSEKEEPING, entropy.SECRETS, "import"}
     found = [name for name, state in seeds.get("generators", {}).items() if state.get("drawn_unseeded")]
-    found += [who for who in seeds.get("draws", {}) if who not in housekeeping and who != "import"]
+    found += [who for who in seeds.get("draws", {}) if who not in aside]
     return found

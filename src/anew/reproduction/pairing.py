@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from anew.reproduction.compare import Side
+from anew.reproduction.compare.accidents import is_own_id
 
 Pair = tuple[str | None, str | None, list[str]]
 _DAY = 86_400
@@ -109,7 +110,8 @@ def _bare(name: str, side: Side) -> str:
     """`name` with each accident of its run replaced by its kind."""
     name = _dated(name, side)
     name = _TEMPORARY.sub("<tmp>", name)
-    name = _HEX.sub(lambda match: f"<hex{len(match[0])}>", name)
+    if side.secretive:
+        name = _HEX.sub(lambda match: f"<hex{len(match[0])}>", name)
     if side.pids:
         name = _NUMBER.sub(lambda match: "<pid>" if int(match[0]) in side.pids else match[0], name)
     if len(side.host) > 2:
@@ -120,7 +122,7 @@ def _bare(name: str, side: Side) -> str:
 def _dated(name: str, side: Side) -> str:
     """`name` with its ids and the moments of its run replaced by their kind."""
     name = name.replace("<", "(")
-    name = _UUID.sub("<id>", name)
+    name = _UUID.sub(lambda match: "<id>" if is_own_id(match[0], side) else match[0], name)
     for pattern in _DATES:
         name = pattern.sub(lambda match: "<date>" if _is_own(match, side) else match[0], name)
     return name

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anew.capture import bootstrap
 from anew.errors import RunNotFound
 from anew.index.document import Fold
 from anew.reproduction.compare import Side
@@ -36,6 +37,7 @@ class Record:
     @property
     def side(self) -> Side:
         document = self.document
+        seeds = document.get("seeds") or {}
         return Side(
             root=str(document.get("root", "")),
             cwd=str(document.get("cwd", "")),
@@ -46,6 +48,8 @@ class Record:
             run_id=self.run_id,
             home=os.path.expanduser("~"),
             pids=processes(document),
+            secretive=bootstrap.module("entropy").SECRETS in (seeds.get("draws") or {}),
+            seeds=tuple(f"{call['generator']} {call['seed']}" for call in seeds.get("seeded") or ()),
         )
 
 

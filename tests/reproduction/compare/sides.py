@@ -16,6 +16,7 @@ A = Side(
     user="alice",
     run_id="k3xq9a",
     home="/home/alice",
+    secretive=True,
 )
 B = Side(
     root="/scratch/again/two",
@@ -26,4 +27,5 @@ B = Side(
     user="bob",
     run_id="p7zw2m",
     home="/home/bob",
+    secretive=True,
 )

@@ -61,7 +61,7 @@ EQUAL = [
     ("<torch.Generator object at 0x1a2b3c4d>", "<torch.Generator object at 0x9a2b3c4f>", "addresses"),
     ("<_MainThread(MainThread, started 140245003298624)>", "<_MainThread(MainThread, started 139652193138432)>", "addresses"),
     ("10:11:12 INFO 140245003298624 go", "10:11:12 INFO 139652193138432 go", "addresses"),
-    ("run 1b4e28ba-2fa1-11d2-883f-0016d3cca427", "run 9c4e28ba-2fa1-41d2-983f-0016d3cca427", "ids"),
+    ("run 1b4e28ba-2fa1-41d2-883f-0016d3cca427", "run 9c4e28ba-2fa1-41d2-983f-0016d3cca427", "ids"),
     ("run id: 3f2a9c71be04", "run id: a81c0b77de12", "ids"),
     ("this is run k3xq9a", "this is run p7zw2m", "ids"),
     ("started worker, pid 123", "started worker, pid 45678", "pids"),

@@ -60,9 +60,17 @@ TIMINGS = [
     ("Run ID: 506024e7", "Run ID: 080a5c73", "ids"),
     ("耗时: 0.01040秒", "耗时: 0.01140秒", "durations"),
     ("avg. time/iter 0.01", "avg. time/iter 0.02", "durations"),
+    ("[BernoulliRBM] Iteration 1, pseudo-likelihood = -25.57, time = 0.05s", "[BernoulliRBM] Iteration 1, pseudo-likelihood = -25.57, time = 0.06s", "durations"),
+    ("0.850 sec. elapsed", "0.912 sec. elapsed", "durations"),
+    ("That took 0.3101022243499756 seconds", "That took 0.2901022243499756 seconds", "durations"),
+    ("init\t\ttime\tinertia\thomo\nk-means++\t1.057s\t69545\t0.598", "init\t\ttime\tinertia\thomo\nk-means++\t0.951s\t69545\t0.598", "durations"),
 ]  # fmt: skip
 
 RESULTS = [
+    ("init\ttime\tinertia\nk-means++\t1.057\t69545", "init\ttime\tinertia\nk-means++\t1.157\t69545"),
+    ("arrival\ttime\terror\nbus\t1.057s\t0.5", "arrival\ttime\terror\nbus\t1.157s\t0.5"),
+    ("[sim] Iteration 1, agent at 3, time = x1.05s", "[sim] Iteration 1, agent at 3, time = x1.15s"),
+    ("half of it 0.850 sec. elapsed", "half of it 0.912 sec. elapsed"),
     ("Bolt finished in 9.58 s", "Bolt finished in 9.69 s"),
     ("Robot finished in 3.58 s", "Robot finished in 4.69 s"),
     ("job 3 finished in 3.2s", "job 3 finished in 3.3s"),

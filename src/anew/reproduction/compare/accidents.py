@@ -7,6 +7,7 @@ not known to be an accident is a result.
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,6 @@ from anew.reproduction.compare.places import PLACES, same_place
 from anew.reproduction.compare.result import Findings, Side, change, gap
 from anew.reproduction.compare.tokens import NUMBER, Token, label_of, parsed_number, plain_number, tokens
 
-_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 _HEX_ID = re.compile(r"(?=\d*[a-f])[0-9a-f]{8,64}")
 _OTHER_UNIT = re.compile(  # behind a number; a word with a figure of its own is the next label
     rf"\s?(?!(?:s|secs?|seconds?|ms|us|µs|ns|mins?|minutes?|秒)\b)[^\W\d_]+(?!\w*\s?[:=]|\w*\s+{NUMBER})|\s?[°%/]"
@@ -23,8 +23,10 @@ _OTHER_UNIT = re.compile(  # behind a number; a word with a figure of its own is
 _UNITED = re.compile(rf"({NUMBER})(.*)", re.DOTALL)
 _POINTER = re.compile(r"0x(?:5[56]|7[ef])[0-9a-f]{10}", re.IGNORECASE)
 PID_MOST = 2**22
+_UUID_EPOCH = 0x01B21DD213814000  # 1970 in the 100 ns since 1582 that version 1 counts
 _THREAD_BLOCKS = range(0x7E0000000000, 0x800000000000)  # where x86-64 maps stacks
 _LOOPBACK = re.compile(r"(?:127(?:\.\d{1,3}){3}|localhost|\[::1?\]|0\.0\.0\.0):$")
+_SAFE = frozenset(["paths", "pids", "addresses", "ports", "hosts", "users"])
 _LEVELS = frozenset(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
 BEFORE_MOST = 40  # tokens
 
@@ -77,6 +79,11 @@ class Spot:
     @property
     def whole(self) -> str:
         return "".join(token.text for token in self.line)
+
+    @property
+    def in_cell(self) -> bool:
+        """Does the token begin the cell of a table's row?"""
+        return bool(self.around.columns and self.index and self.line[self.index - 1].text.strip(" \t|") == "")
 
     @property
     def claimed(self) -> bool:
@@ -150,8 +157,10 @@ def _columns(line: Sequence[Token], labels: Sequence[str]) -> dict[int, tuple[st
     text = "".join(token.text for token in line)
     found: dict[int, tuple[str, bool]] = {}
     for (start, end), name in zip(cells(text, len(labels)), labels, strict=False):
-        told = name, timings.is_table_timing(name, labels)
-        found |= {index: told for index, token in enumerate(line) if start <= token.start < end}
+        timing, united = timings.is_table_timing(name, labels), timings.is_united_timing(name, labels)
+        for index, token in enumerate(line):
+            if start <= token.start < end:
+                found[index] = name, timing or (united and token.kind == "span")
     return found
 
 
@@ -193,6 +202,22 @@ def _apart(a: Spot, b: Spot) -> tuple[float, float] | None:
 
 def same_accident(a: Spot, b: Spot) -> set[str] | None:
     """The rules by which two differing tokens are the same accident; None when they are not."""
+    rules = _same(a, b)
+    if rules and a.side.seeds != b.side.seeds:
+        # The script seeded itself otherwise this time: a name or a word excuses no figure that may come of that.
+        return rules if rules <= _SAFE or (_is_formed(a) and _is_formed(b)) else None
+    return rules
+
+
+def _is_formed(spot: Spot) -> bool:
+    """Does the form of its line say that the token is a timing, or the date that a log's line begins with?"""
+    if spot.token.kind in ("date", "clock"):
+        return spot.index <= 1
+    start = spot.token.start - spot.line[0].start
+    return any(begin <= start < end for begin, end, _ in forms.formed(spot.whole))
+
+
+def _same(a: Spot, b: Spot) -> set[str] | None:
     kinds = {a.token.kind, b.token.kind}
     if kinds == {"hex", "number"}:
         return _same_hex(a, b)
@@ -227,7 +252,7 @@ def _timing_bound(spot: Spot) -> float | None:
     if spot.token.kind == "number" and _OTHER_UNIT.match(spot.after):
         return None
     near, whole = timings.clause(spot.before)
-    if not near:
+    if not near or (spot.timing and spot.in_cell):
         return None if not spot.timing else 0.0 if spot.token.kind == "rate" else timings.parallel(spot.outer)
     if timings.is_said(near, whole):
         count = spot.token.kind == "number" and spot.text.isdigit() and timings.is_sentence(whole)
@@ -243,7 +268,7 @@ def _seconds(spot: Spot) -> float | None:
         near = timings.clause(spot.before)[0] or spot.outer
         return None if value is None or value < 0 else value * timings.unit_s(near)
     text = spot.text
-    days = re.match(r"(\d+) days?, ", text)
+    days = re.match(r"(\d+) days?,? ", text)
     if days:
         text = text[days.end() :]
     seconds = moments.span_s(text.replace(",", "") if ":" not in text else text)
@@ -299,7 +324,7 @@ def _same_pieces(text_a: str, text_b: str, a: Spot, b: Spot) -> set[str] | None:
         if x.kind not in ("date", "uuid", "run_id", "user", "host", "number"):
             return None
         accepted = same_accident(Spot(left, index, a.side), Spot(right, index, b.side))
-        if x.kind == y.kind == "uuid" and _UUID4.fullmatch(x.text) and _UUID4.fullmatch(y.text):
+        if x.kind == y.kind == "uuid" and is_own_id(x.text, a.side) and is_own_id(y.text, b.side):
             accepted = {"ids"}
         if not accepted:
             return None
@@ -320,13 +345,26 @@ def _same_address(a: Spot, b: Spot) -> set[str] | None:
     return _both(_is_pointer(a), _is_pointer(b), "addresses")
 
 
+def is_own_id(text: str, side: Side) -> bool:
+    """Can a UUID be one that the run of `side` drew, and that is not drawn alike again?
+
+    All that Python draws from the system is put back, so that an id which differs is one that was picked, unless it was
+    drawn from `secrets`, or made of the time, which then lies within the run.
+    """
+    made = uuid.UUID(text)
+    if made.version == 1:
+        return side.spans((made.time - _UUID_EPOCH) / 1e7)
+    return side.secretive
+
+
 def _same_uuid(a: Spot, b: Spot) -> set[str] | None:
-    told = not a.claimed and not b.claimed
+    told = not a.claimed and not b.claimed and is_own_id(a.text, a.side) and is_own_id(b.text, b.side)
     return {"ids"} if told and names.is_unique(a.label) and names.is_unique(b.label) else None
 
 
 def _same_hex(a: Spot, b: Spot) -> set[str] | None:
-    if len(a.text) != len(b.text) or not all(_HEX_ID.fullmatch(spot.text) for spot in (a, b)):
+    drawn = a.side.secretive and b.side.secretive and len(a.text) == len(b.text)
+    if not drawn or not all(_HEX_ID.fullmatch(spot.text) for spot in (a, b)):
         return None
     return {"ids"} if all(names.is_id(spot.label) and not spot.claimed for spot in (a, b)) else None
 
@@ -371,6 +409,8 @@ def _is_port(spot: Spot) -> bool:
 def number_rule(name: str, a: float, b: float, found: Findings, timing: bool) -> str:
     """The rule by which two differing numbers in a field called `name` are the same accident; '' if none."""
     rules = number_rules(name, a, found.side_a, timing), number_rules(name, b, found.side_b, timing)
+    if found.side_a.seeds != found.side_b.seeds and rules[0] not in _SAFE:
+        return ""
     if rules[0] and rules[0] == rules[1]:
         return rules[0]
     own = moments.is_own_epoch(repr(a), found.side_a) and moments.is_own_epoch(repr(b), found.side_b)

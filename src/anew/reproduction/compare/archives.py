@@ -64,6 +64,8 @@ def compare_zip_headers(a: Zip, b: Zip, found: Findings) -> None:
     for x, y in pairs:
         if (x.flag_bits, x.external_attr & DOS_ATTRIBUTES) != (y.flag_bits, y.external_attr & DOS_ATTRIBUTES):
             found.differ(x.filename, "flags or attributes differ")
+        if x.comment != y.comment:
+            found.differ(x.filename, f"comment {x.comment!r} -> {y.comment!r}")
     if any(x.date_time != y.date_time for x, y in pairs):
         found.mask("zip times")
     if list(infos_a) != list(infos_b):
@@ -77,7 +79,7 @@ def compare_zip_headers(a: Zip, b: Zip, found: Findings) -> None:
 
 
 def _headers(info: zipfile.ZipInfo) -> tuple[object, ...]:
-    return info.external_attr, info.extra, info.create_version, info.create_system, info.comment
+    return info.external_attr, info.extra, info.create_version, info.create_system
 
 
 def _same_names(a: set[str], b: set[str], found: Findings) -> bool:

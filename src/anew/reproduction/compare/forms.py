@@ -69,6 +69,13 @@ _FORMS = (
         whole=True,
     ),
     _Form(", ", rf"(?:.*\b)?(?i:training|fitting) (?i:done|finished|completed), (?P<t>{_SPAN})\s*", whole=True),
+    _Form(  # scikit-learn's BernoulliRBM
+        "time = ",
+        rf"\[\w+\] Iteration \d+, pseudo-likelihood = -?{NUMBER}, time = (?P<t>{_SPAN})",
+        whole=True,
+        own=True,
+    ),
+    _Form("elapsed", rf"\W*(?P<t>{_SPAN})\.? elapsed\W*", whole=True),
     _Form("mfu", rf"iter \d+: loss {NUMBER}, (?P<t>time {_SPAN}, mfu -?{NUMBER}%)", UNBOUNDED),  # nanoGPT
     _Form("Time", rf"Epoch:? .*\bTime\s+(?P<t>{_METER})"),
     _Form("Data", rf"Epoch:? .*\bTime\s+{_METER}\s.*?\bData\s+(?P<t>{_METER})"),

@@ -1,4 +1,4 @@
-"""PNG: header, pixels and all chunks but text and time."""
+"""PNG: header, pixels and all chunks but the time; texts word by word."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import struct
 import zlib
 from typing import Any
 
+from anew.reproduction.compare.accidents import compare_line
 from anew.reproduction.compare.bounded import inflated, need
 from anew.reproduction.compare.result import Findings
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+Chunk = tuple[bytes, bytes]
 _TOLD = frozenset((b"tEXt", b"zTXt", b"iTXt", b"tIME"))
+_WRITTEN = frozenset(["Software", "Creation Time", "date:create", "date:modify", "date:timestamp"])
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 PIXELS_MOST = 1 << 30  # bytes of one decompressed image
+TEXT_MOST = 1 << 24
 LOCATED_MOST = 1 << 24  # bytes in which the first differing pixel is looked for
 
 
@@ -36,12 +40,42 @@ def compare_png(a: bytes, b: bytes, found: Findings) -> None:
         found.mask("compression")
     told = [[chunk for chunk in side if chunk[0] in _TOLD] for side in (left, right)]
     if told[0] != told[1]:
-        found.mask("png metadata")
+        _compare_texts(told[0], told[1], found)
     elif not found.different and not found.masked:
         found.mask("layout")  # the same chunks cut or placed otherwise
 
 
-def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+def _compare_texts(a: list[Chunk], b: list[Chunk], found: Findings) -> None:
+    """What an image says of itself: a program may write a result there, a prompt or a score."""
+    left, right = _texts(a), _texts(b)
+    if left.keys() != right.keys():
+        found.differ("text", f"{sorted(left)} -> {sorted(right)}")
+        return
+    for key, value in left.items():
+        compare_line(value, right[key], found, f"text {key!r}")
+    if not found.different:
+        found.mask("png metadata")
+
+
+def _texts(chunks: list[Chunk]) -> dict[str, str]:
+    """The texts by keyword, without those that name the software and the time of writing."""
+    found: dict[str, str] = {}
+    for kind, body in chunks:
+        key, _, rest = body.partition(b"\0")
+        name = key.decode("latin-1")
+        if kind == b"tIME" or name in _WRITTEN:
+            continue
+        if kind == b"zTXt":
+            rest = inflated(rest[1:], most=TEXT_MOST)
+        elif kind == b"iTXt":
+            packed, rest = rest[:1] == b"\1", rest[2:].split(b"\0", 2)[-1]
+            rest = inflated(rest, most=TEXT_MOST) if packed else rest
+        text = rest.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace")
+        found[name] = f"{found[name]}\n{text}" if name in found else text
+    return found
+
+
+def _chunks(data: bytes) -> list[Chunk]:
     need(data.startswith(SIGNATURE), "no PNG")
     at, chunks = len(SIGNATURE), []
     while at < len(data):
@@ -60,7 +94,7 @@ def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
     return chunks
 
 
-def _size(chunks: list[tuple[bytes, bytes]]) -> str:
+def _size(chunks: list[Chunk]) -> str:
     width, height, depth, colour = struct.unpack_from(">IIBB", chunks[0][1])
     return f"{width}x{height}, {depth} bits, colour type {colour}"
 

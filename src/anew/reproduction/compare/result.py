@@ -27,6 +27,8 @@ class Side:
     home: str
     tmp: str = "/tmp"
     pids: frozenset[int] = frozenset()  # of the run's processes
+    secretive: bool = False  # it drew what is not put back, from the `secrets` module
+    seeds: tuple[str, ...] = ()  # that the script set by itself
 
     @property
     def timed(self) -> bool:

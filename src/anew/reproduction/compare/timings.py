@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from anew.reproduction.compare.moments import PARALLEL_MOST
-from anew.reproduction.compare.names import is_claimed, word_set, words
+from anew.reproduction.compare.names import is_claimed, is_result, word_set, words
 from anew.reproduction.compare.tokens import NUMBER
 
 UNBOUNDED = 0.0
@@ -118,6 +118,12 @@ def is_table_timing(name: str, header: Sequence[str]) -> bool:
     return is_key_timing(name, header) and any(not is_key_timing(c, header) and not counts(c) for c in header)
 
 
+def is_united_timing(name: str, header: Sequence[str]) -> bool:
+    """Is a figure with a unit of time in the column `name` a program's timing, beside the scores that it got?"""
+    others = [column for column in header if column != name]
+    return may_be_timing(name) and any(map(is_result, others)) and not any(map(is_foreign, others))
+
+
 @lru_cache(maxsize=4096)
 def is_speed(name: str) -> bool:
     """Does `name` speak of so many in a time, which has no natural bound?"""
@@ -150,7 +156,7 @@ _SEPARATOR = re.compile(r"[,;:|=\]})>]|\s[-–—]+\s|\.\s|\t|\s{3,}")
 _UNIT_TOLD = re.compile(r"\s?[\[(](s|secs?|seconds|ms|us|µs|mins?|minutes)[\])]")
 _OPENING = " \t:=|([{\"'`~≈-$"
 _PLAIN = word_set(
-    "the this it all a an of and for to total whole entire script program process code function cell everything "
+    "the this that it all a an of and for to total whole entire script program process code function cell everything "
     "training fitting fit train evaluation eval validation cross prediction predictions inference predicting loading "
     "load preprocessing computation execution epoch epochs fold folds batch step iteration run model data dataset "
     "search grid optimization test testing tests tuning clustering processing compilation import which has pid worker "

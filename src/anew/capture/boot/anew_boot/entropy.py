@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _system_urandom = os.urandom
+_STANDARD = os.path.dirname(os.__file__) + os.sep
+SECRETS = "secrets"  # drawn from the system, and not to be had again
 # Draws on behalf of these never reach a result: names of temporary files, keys of local pipes, ids of workers.
 HOUSEKEEPING = (
     "tempfile", "multiprocessing", "joblib", "loky", "asyncio", "email", "http", "urllib3", "concurrent",
@@ -151,6 +153,13 @@ def _installed(frame: FrameType) -> bool:
     return "/site-packages/" in name or "/dist-packages/" in name
 
 
+def _asked_by_script(frame: FrameType | None, own: str) -> bool:
+    """Whether the call comes from the script, by way of the module in the file `own` at most."""
+    while frame is not None and frame.f_code.co_filename == own:
+        frame = frame.f_back
+    return frame is not None and not _installed(frame) and not frame.f_code.co_filename.startswith(_STANDARD)
+
+
 def _digest(state: Any) -> str:
     return blake2b(repr(state).encode() if not isinstance(state, bytes) else state, digest_size=16).hexdigest()
 
@@ -239,6 +248,8 @@ def on_random(random: Any) -> None:
             who = _who(sys._getframe(1), "random.Random")
             count(who, 32)
             a = int.from_bytes(take(32, who), "little")
+        elif a is not None and _asked_by_script(sys._getframe(1), random.__file__):
+            note_seed("random.Random", a)
         return plain_seed(self, a, version)
 
     random.Random.seed = seed
@@ -269,13 +280,18 @@ def on_secrets(secrets: Any) -> None:
 
     class Secret(random.SystemRandom):
         def getrandbits(self, k: int) -> int:
-            return int.from_bytes(_system_urandom((k + 7) // 8), "big") >> (-k % 8)
+            return int.from_bytes(token_bytes((k + 7) // 8), "big") >> (-k % 8)
 
         def randbytes(self, n: int) -> bytes:
-            return _system_urandom(n)
+            return token_bytes(n)
+
+    def token_bytes(nbytes: int | None = None) -> bytes:
+        size = 32 if nbytes is None else nbytes
+        count(SECRETS, size)
+        return _system_urandom(size)
 
     system = Secret()
-    secrets.token_bytes = lambda nbytes=None: _system_urandom(32 if nbytes is None else nbytes)
+    secrets.token_bytes = token_bytes
     secrets.choice = system.choice
     secrets.randbelow = lambda exclusive_upper_bound: system.randrange(exclusive_upper_bound)
 
