@@ -181,3 +181,17 @@ def test_a_reseeded_generator_is_noted(tmp_path: Path) -> None:
     assert found["generators"]["random"]["drawn_unseeded"]
     assert found["seeded"] == [{"generator": "random", "seed": "5"}]
     assert found["replayable"]
+
+
+def test_seeds_of_generators_of_its_own_are_noted_and_those_of_libraries_not(tmp_path: Path) -> None:
+    script = """
+import random, tempfile, uuid, shutil
+class Mine(random.Random): pass
+random.Random(5); Mine(6); random.Random(); random.Random(7).seed(8); tempfile.mkdtemp(); uuid.uuid4()
+print('1')
+"""
+    traced(tmp_path, script, KEYS[0])
+    (report,) = tmp_path.glob("spool*/exit-*.json")
+    found = json.loads(report.read_text())
+    assert [call["seed"] for call in found["seeded"]] == ["5", "6", "7", "8"]
+    assert {call["generator"] for call in found["seeded"]} == {"random.Random"}

@@ -514,3 +514,60 @@ def test_a_record_that_was_cut_short_is_called_so(project: Project) -> None:
     verdict = project.reproduce(run)
     assert verdict["verdict"] == "diverged" and verdict["causes"] == []
     assert "ends early" in verdict["note"] and "the same" in verdict["note"]
+
+
+@pytest.mark.parametrize(
+    ("seed", "factor"),
+    [
+        ("time.time_ns()", "time"),
+        ("time.perf_counter_ns()", "time"),
+        ("os.getpid()", "seed"),
+        ("int.from_bytes(open('/dev/urandom', 'rb').read(4), 'big')", "seed"),
+    ],
+)
+def test_what_the_script_seeded_otherwise_is_excused_by_no_name_and_named(
+    project: Project, seed: str, factor: str
+) -> None:
+    project.write("ids.csv", "id\n" + "\n".join(f"{number:08x}-0000-4000-8000-000000000000" for number in range(300)))
+    project.write(
+        "rank.py",
+        f"""
+        import os, random, time
+        ids = open("ids.csv").read().split()[1:]
+        random.seed({seed})
+        print("most anomalous session_id:", random.choice(ids))
+        print(f"Total time: {{random.random():.9f}} s")
+        """,
+    )
+    verdict = project.reproduce(project.run("rank.py"))
+    assert verdict["verdict"] == "diverged"
+    assert factors(verdict) == {factor} and verdict["causes"][0]["what"] == "random seed"
+
+
+def test_files_that_are_never_kept_are_compared_all_the_same(project: Project) -> None:
+    for line, expected in (("secrets.token_hex()", "diverged"), ("'the same'", "identical")):
+        project.write("s.py", f"import secrets\nopen('secret.json', 'w').write({line})\n")
+        run = project.run("s.py")
+        verdict = project.reproduce(run)
+        assert verdict["verdict"] == expected
+        (item,) = (item for item in verdict["compared"] if item["kind"] == "file")
+        assert item["name"] == "secret.json" and item["equal"] == (expected == "identical")
+        assert not any(output.get("digest") for output in project.json("show", run)["outputs"])
+
+
+def test_nothing_is_called_identical_whose_record_broke_off(project: Project) -> None:
+    project.write("s.py", "print(1)\n")
+    project.write(
+        "broken/sitecustomize.py",
+        """
+        from anew.capture.finalise import Finaliser
+        def fail(self): raise RuntimeError("no more")
+        Finaliser.finish = fail
+        """,
+    )
+    broken = str(project.root / "broken")
+    run = project.run("s.py")
+    verdict = project.reproduce(run, PYTHONPATH=broken)
+    assert (verdict["verdict"], verdict["error"]) == ("failed", "its record is incomplete: RuntimeError: no more")
+    verdict = project.reproduce(project.run("s.py", PYTHONPATH=broken))
+    assert verdict["verdict"] == "not_reproducible" and verdict["missing"][0]["what"] == "the record"

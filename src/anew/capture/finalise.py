@@ -316,7 +316,10 @@ class Finaliser:
                 continue
             if sorter.temporary(path) and not self._named_in_code(path):
                 continue  # scratch
-            if not os.path.isfile(path) or is_secret_file(os.path.basename(path)):
+            if not os.path.isfile(path):
+                continue
+            if is_secret_file(os.path.basename(path)):
+                self._secret_output(path, sorter)
                 continue
             copy = before_copy(self.spool, path)
             try:
@@ -332,6 +335,16 @@ class Finaliser:
             item = {"path": sorter.name(path), "name": sorter.name(path), "type": _output_type(path), "stored": keep}
             item |= {"secret": True} if secret else {}
             self.emit("output", item | {"digest": ref.digest, "size": ref.size})
+
+    def _secret_output(self, path: str, sorter: Sorter) -> None:
+        """A file that is never kept, going by its name: only that it changed can be told."""
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            self.notes.setdefault("problems", []).append(f"output {sorter.name(path)}: {error}")
+            return
+        item = {"path": sorter.name(path), "name": sorter.name(path), "type": _output_type(path), "stored": False}
+        self.emit("output", item | {"secret": True, "mark": marks.mark(self.store, data), "size": len(data)})
 
     def _unseen(self, trace: Trace, sorter: Sorter) -> None:
         """Programs ran that could not be watched: what changed in the project and nobody noted is theirs."""

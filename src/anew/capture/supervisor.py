@@ -294,7 +294,7 @@ class _Supervisor:
         except Exception as problem:  # the script's exit code and what is in the journal must not be lost with it
             what = f"{type(problem).__name__}: {problem}"
             print(f"anew: the record of run {self.run_id} is incomplete: {what}", file=sys.stderr)
-            self.journal.event("problem", {"what": what})
+            self.journal.event("run", {"incomplete": what})
         if self.journal.behind:
             self._unwritten = f"the record could not be written: no space in {self.store.root}"
             result = {**result, "letter": "F"}

@@ -32,6 +32,7 @@ _ONE_THREAD = dict.fromkeys(
     "1",
 )  # fmt: skip
 _MOST_S = 900.0
+_SLACK_S = 60.0  # by which two trials may differ in how soon they ask for the time
 
 
 @dataclass
@@ -194,7 +195,7 @@ class _Doctor:
         old, new = (record.document.get("seeds") or {} for record in (self.first, second))
         seeds = explicit_seeds(old, new)
         for item in seeds:
-            source = _source_of(str(item["before"]), self.first)
+            source = _source_of(item, self.first, second)
             if source:
                 factor = "time" if source == "the clock" else "seed"
                 detail = f"{item['what']} is taken from {source}"
@@ -234,19 +235,22 @@ class _Doctor:
         return {"prefix": [str(shutil.which("setarch")), "-R"]}
 
 
-def _source_of(seed: str, trial: Record) -> str:
-    """What a seed was taken from: the time of day, the time since the machine's start, the process; '' if unknown."""
+def _source_of(seed: Cause, first: Record, second: Record) -> str:
+    """What a seed was taken from that differs in two trials: the clock, or the process; '' if unknown."""
     try:
-        value = float(seed)
+        values = float(seed["before"]), float(seed["after"])
     except ValueError:
         return ""
-    created = float(trial.document.get("created") or 0)
-    if any(abs(value / scale - created) < 86_400 for scale in (1, 1e3, 1e6, 1e9)):
-        return "the clock"
-    since = time.monotonic() - (time.time() - created)  # as it stood when the trial began
-    if value > 1e6 and any(abs(value / scale - since) < 3600 for scale in (1e3, 1e6, 1e9)):
-        return "the clock"
-    return "the process's number" if value in trial.side.pids else ""
+    if values[0] in first.side.pids and values[1] in second.side.pids:
+        return "the process's number"
+    began = [float(trial.document.get("created") or 0) for trial in (first, second)]
+    for scale in (1, 1e3, 1e6, 1e9):
+        passed = (values[1] - values[0]) / scale - (began[1] - began[0])
+        of_day = abs(values[0] / scale - began[0]) < 86_400
+        of_boot = abs(values[0] / scale - (began[0] - (time.time() - time.monotonic()))) < _SLACK_S
+        if abs(passed) < _SLACK_S and (of_day or of_boot):
+            return "the clock"
+    return ""
 
 
 def _so_far(doctor: _Doctor) -> str:

@@ -194,8 +194,11 @@ def _place(item: dict[str, Any], record: Record, roots: tuple[str, str]) -> str:
 def _stored(name: str, before: Item, after: Item, a: Record, b: Record, folder: Path) -> Result:
     if before.get("digest") and before.get("digest") == after.get("digest"):
         return Result(True, "bytes")
+    if before.get("mark") and before.get("mark") == after.get("mark"):
+        return Result(True, "mark of a secret")
     if not (before.get("stored", True) and after.get("stored", True)):
-        return Result(False, "digest", detail="too large to be kept: only the digests could be compared")
+        why = "holds secrets, and is not" if before.get("secret") or after.get("secret") else "too large to be"
+        return Result(False, "digest", detail=f"{why} kept: it changed, and how can't be told")
     paths = []
     for index, (item, record) in enumerate(((before, a), (after, b))):
         path = folder / str(index) / Path(name).name

@@ -158,6 +158,10 @@ class _Reproduction:
             why = f"its journal is damaged ({self.record.damage[0]})" if self.record.damage else "it was never captured"
             missing = {"factor": "code", "what": "the command", "why": why, "mend": "anew verify; anew run"}
             raise NotReproducible(f"run {self.record.run_id} does not say what it ran", [missing])
+        if document.get("incomplete"):
+            why = f"its capture broke off: {document['incomplete']}"
+            missing = {"factor": "code", "what": "the record", "why": why, "mend": "run it again"}
+            raise NotReproducible(f"the record of run {self.record.run_id} is incomplete", [missing])
 
     def _check_tolerance(self) -> None:
         names = self.record.series
@@ -173,6 +177,8 @@ class _Reproduction:
             self.verdict.kept = str(space.root)
         if space.redacted:
             self.verdict.note = f"with masked secrets in {', '.join(space.redacted)}"
+        if trial.document.get("incomplete"):
+            self.verdict.error = f"its record is incomplete: {trial.document['incomplete']}"
         if outcome.timed_out:
             self.verdict.error = f"stopped after {self.options.timeout_s:g} s"
         return trial

@@ -241,7 +241,8 @@ def on_random(random: Any) -> None:
     if not active():
         return
     random._urandom = _urandom
-    plain_seed, plain_random = random.Random.seed, random.Random
+    plain_seed = random.Random.seed
+    copy = random.Random(0)  # with a seed, so that it draws none
 
     def seed(self: Any, a: Any = None, version: int = 2) -> Any:
         if a is None and type(self) is not random.SystemRandom:
@@ -258,14 +259,13 @@ def on_random(random: Any) -> None:
         plain_seed(inst, int.from_bytes(take(32, "random"), "little"))
     _watch("random", random.getstate)
     # Importing rich, which many libraries do, draws so much for the numbers of its styles: no result comes of that.
-    copy = plain_random(0)  # with a seed, so that it draws none
     copy.setstate(random.getstate())
     copy.getrandbits(24)
     generators["random"]["imported"] = _digest(copy.getstate())
 
     def seed_global(a: Any = None, version: int = 2) -> Any:
         note_seed("random", a)
-        return inst.seed(a, version)
+        return plain_seed(inst, a, version)
 
     random.seed = _pose(seed_global, random.seed, "random")
     if hasattr(os, "register_at_fork"):
