@@ -22,7 +22,7 @@ from anew.store.objects import Objects
 from anew.store.objects.disk import flush_files
 from anew.store.objects.values import FileRef
 
-KINDS = ("runs", "models", "traces", "files")
+KINDS = ("runs", "models", "traces", "files", "datasets")
 _MOST_OPEN = 256
 _SYNC_EVERY_S = 1.0
 _LOOK_EVERY_S = 0.25
@@ -64,8 +64,9 @@ def _folders_of(path: str) -> list[str]:
 
 
 class Hub:
-    """Writes and reads runs, logged models, traces and loose files, each a journal of its own. Safe for threads.
+    """Writes and reads runs, logged models, traces, datasets and loose files. Safe for threads.
 
+    Each of these is a journal of its own.
     Several hubs, and scripts beside them, may use one store at once: each writes journals of its own.
     """
 

@@ -180,3 +180,57 @@ def test_optuna(server: Asked, tmp_path: Path) -> None:
         print(json.dumps({"runs": len(best), "same": bool(abs(best["metrics.score"][0] - study.best_value) < 1e-12)}))
         """)  # fmt: skip
     assert found == {"runs": 4, "same": True}
+
+
+def test_evaluation_datasets(server: Asked, tmp_path: Path) -> None:
+    found = run(server, tmp_path, """
+        import mlflow, pandas as pd
+        from mlflow.genai import datasets
+        from mlflow.genai.scorers import scorer
+
+        @scorer
+        def exact(outputs, expectations):
+            return outputs == expectations["expected_response"]
+
+        @mlflow.trace
+        def answer(question):
+            return question.upper()
+
+        here = mlflow.set_experiment("judged").experiment_id
+        there = mlflow.create_experiment("judged elsewhere")
+        data = datasets.create_dataset(name="questions", experiment_id=here, tags={"team": "vision"})
+        data.merge_records([{"inputs": {"question": f"q{n}"}, "expectations": {"expected_response": f"Q{n}"}}
+                            for n in range(3)])
+        data.merge_records(pd.DataFrame([{"inputs": {"question": "q0"}, "expectations": {"more": True}}]))
+        result = mlflow.genai.evaluate(data=data, predict_fn=answer, scorers=[exact])
+        used = mlflow.get_run(result.run_id).inputs.dataset_inputs[0].dataset
+        traced = datasets.create_dataset(name="traced", experiment_id=here)
+        traced.merge_records(mlflow.search_traces(experiment_ids=[here]))
+        again = datasets.get_dataset(name="questions")
+        table = again.to_df().sort_values("created_time", kind="stable")
+        datasets.set_dataset_tags(dataset_id=again.dataset_id, tags={"stage": "gold"})
+        datasets.delete_dataset_tag(dataset_id=again.dataset_id, key="team")
+        names = {"dataset_id": again.dataset_id}
+        moved = [datasets.add_dataset_to_experiments(**names, experiment_ids=[there]).experiment_ids,
+                 datasets.remove_dataset_from_experiments(**names, experiment_ids=[here]).experiment_ids]
+        removed = again.delete_records([again.to_df()["dataset_record_id"][0]])
+        left = len(again.to_df())
+        named = [d.name for d in datasets.search_datasets(experiment_ids=there, filter_string="tags.stage = 'gold'")]
+        tags = datasets.get_dataset(dataset_id=again.dataset_id).tags
+        datasets.delete_dataset(dataset_id=again.dataset_id)
+        print(json.dumps({
+            "score": result.metrics["exact/mean"], "used": [used.name, used.source_type],
+            "expected": table["expectations"].tolist(), "sources": table["source_type"].tolist(),
+            "traced": sorted(traced.to_df()["outputs"]), "by": again.last_updated_by is not None,
+            "moved": moved == [[here, there], [there]],
+            "removed": removed, "left": left, "named": named, "stage": tags.get("stage"), "team": tags.get("team"),
+            "after": [d.name for d in datasets.search_datasets(experiment_ids=[here, there])],
+        }))
+        """)  # fmt: skip
+    assert found == {
+        "score": 1.0, "used": ["questions", "mlflow_evaluation_dataset"],
+        "expected": [{"expected_response": "Q0", "more": True}, {"expected_response": "Q1"},
+                     {"expected_response": "Q2"}],
+        "sources": ["HUMAN"] * 3, "traced": ["Q0", "Q1", "Q2"], "by": True, "moved": True,
+        "removed": 1, "left": 2, "named": ["questions"], "stage": "gold", "team": None, "after": ["traced"],
+    }  # fmt: skip

@@ -20,6 +20,7 @@ Stamp = tuple[float, str]
 _MAPS = {"code", "environment", "seeds", "hardware", "grade"}
 _SETTINGS_FILES = (".yaml", ".yml", ".json", ".toml")
 _LISTS = {"media": "media", "link": "links", "dataset": "datasets", "metric": "logged_metrics"}
+_READ_ELSEWHERE = ("console", "records")  # too much for a document
 _GOING_ON = ("running", "scheduled")
 _BY_PATH = {"input": "inputs", "output": "outputs"}
 # What the fold or the ledger says about a run; a `run` event can't set it.
@@ -153,7 +154,7 @@ class Fold:
         elif kind == "end":
             if self._wins("end", stamp):
                 self.end = {"time": stamp[0], **body}
-        elif kind != "console":
+        elif kind not in _READ_ELSEWHERE:
             self.unknown[kind] = self.unknown.get(kind, 0) + 1
 
     def _wins(self, slot: str, stamp: Stamp) -> bool:

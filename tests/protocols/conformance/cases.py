@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protocols.conformance.cases_artifacts import ARTIFACTS
+from protocols.conformance.cases_datasets import DATASETS
 from protocols.conformance.cases_experiments import EXPERIMENTS
 from protocols.conformance.cases_metrics import METRICS
 from protocols.conformance.cases_models import MODELS
@@ -18,5 +19,5 @@ from protocols.conformance.steps import Scenario
 
 SCENARIOS: list[Scenario] = [
     *EXPERIMENTS, *RUNS, *SEARCH, *METRICS, *ARTIFACTS, *MODELS, *TRACES_V3, *REGISTRY, *REGISTRY_SEARCH, *PROMPTS,
-    *WEBHOOKS, *SPANS, *SCORERS,
+    *WEBHOOKS, *SPANS, *SCORERS, *DATASETS,
 ]  # fmt: skip

@@ -134,11 +134,15 @@ class Names:
     def value(self, value: Any, key: str = "", parent: str = "") -> Any:
         """A whole answer, its dicts taken in the order of their keys."""
         if isinstance(value, dict):
+            value = _opened(value)
             return {self.text(name): self.value(value[name], name, key) for name in sorted(value)}
         if isinstance(value, list):
             # Tags, params and last metrics are sets; everything else that is a list has an order.
             if key in ("tags", "params") or (key, parent) == ("metrics", "data"):
                 value = sorted(value, key=lambda item: json.dumps(item, sort_keys=True))
+            # Records of one request have one time, and then the order of their ids.
+            elif key == "records":
+                value = sorted(value, key=lambda item: json.dumps(item.get("inputs"), sort_keys=True))
             # Histories of several runs come in the order of ids, which are random.
             elif key == "metrics" and all(isinstance(item, dict) and "run_id" in item for item in value):
                 value = sorted(value, key=lambda item: self.text(item["run_id"]))
@@ -245,12 +249,26 @@ def _file_name(disposition: str) -> str:
     return f"{kind} {unquote(escaped[1]) if escaped else plain[1] if plain else ''}".rstrip()
 
 
+def _opened(found: dict[str, Any]) -> dict[str, Any]:
+    """Of a dataset: JSON that is sent as text, whose keys have no order; and of what its digest is one."""
+    texts = ["records"]
+    if "dataset_id" in found and "digest" in found:
+        texts += ["tags", "schema", "profile"]
+        told = f"{found.get('name')}:{found.get('last_update_time')}"
+        fits = found["digest"] == hashlib.sha256(told.encode()).hexdigest()[:8]
+        found = found | {"digest": "{digest}" if fits else "{digest of before}"}
+    held = {name: found[name] for name in texts if isinstance(found.get(name), str)}
+    # NaN, unlike "{NaN}", is not equal to itself.
+    return found | {name: json.loads(text, parse_constant="{{{}}}".format) for name, text in held.items()}
+
+
 def _pick(where: str, headers: Mapping[str, str], found: Any) -> Any:
     """The value at a place in the answer; the text "(missing)" if there is none."""
     if where.startswith("header:"):
         return headers.get(where.removeprefix("header:"), "(missing)")
     for part in where.split("."):
         try:
+            found = json.loads(found) if isinstance(found, str) else found  # JSON that is sent as text
             found = found[int(part)] if isinstance(found, list) else found[part]
         except (KeyError, IndexError, TypeError, ValueError):
             return "(missing)"

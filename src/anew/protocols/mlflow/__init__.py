@@ -6,6 +6,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from anew.protocols.mlflow import (
     artifacts,
+    datasets,
     experiments,
     history,
     logged_models,
@@ -52,4 +53,5 @@ ROUTES: list[Route] = [
     *webhooks.ROUTES,
     *traces.ROUTES,
     *scorers.ROUTES,
+    *datasets.ROUTES,
 ]
