@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import signal
 import socket
 import sys
 import threading
@@ -52,12 +53,18 @@ def serve(
         _say(address, store, as_json)
         if browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        # uvicorn, when it has shut down, sends itself the signal that it was told by: unheeded, that would be the end.
+        signal.signal(signal.SIGTERM, _interrupt)
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
     finally:
         hub.close()
         listener.close()
     return 0
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _config(app: App) -> uvicorn.Config:
