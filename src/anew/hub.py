@@ -21,6 +21,7 @@ from anew.store.location import Store
 from anew.store.objects import Objects
 from anew.store.objects.disk import flush_files
 from anew.store.objects.values import FileRef
+from anew.store.uploads import Uploads
 
 KINDS = ("runs", "models", "traces", "files", "datasets")
 _MOST_OPEN = 256
@@ -74,6 +75,7 @@ class Hub:
         self.store = store.create()
         self.objects = Objects(store.objects)
         self.ledger = Ledger(store.ledger)
+        self._uploads = Uploads(store.root / "uploads")
         self.projects = Projects(self.ledger)
         self.registry = Registry(self.ledger)
         self._index = {kind: Index(store.root, kind) for kind in KINDS}
@@ -336,10 +338,8 @@ class Hub:
 
     @property
     def uploads(self) -> Path:
-        """The folder for what is on its way in."""
-        folder = self.store.root / "uploads"
-        folder.mkdir(exist_ok=True)
-        return folder
+        """The folder for what is on its way in here."""
+        return self._uploads.folder
 
     def close(self) -> None:
         """Flush and seal everything."""
@@ -353,6 +353,7 @@ class Hub:
         for index in self._index.values():
             index.close()
         self.objects.close()
+        self._uploads.close()
 
 
 def _free(folder: Path) -> Path:
