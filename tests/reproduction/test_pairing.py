@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from anew.reproduction.compare import Side
@@ -32,6 +34,19 @@ B = Side("/q", "/q", 1795234636.0, 1795234640.0, "vm-3", "u", "bbbb", "/h", pids
 def test_accidents(old: str, new: str, rule: str) -> None:
     ((left, right, rules),) = pair({old: {}}, {new: {}}, A, B)
     assert (left, right) == (old, new) and rule in rules
+
+
+@pytest.mark.parametrize("sep", ["-", "--", "_", "%2F"])
+def test_the_projects_path_as_part_of_a_name(sep: str) -> None:
+    """As the caches of joblib and of others have it; joblib takes a dot in it for a folder."""
+    a, b = replace(A, root="/home/me/tmp.Xa1"), replace(B, root="/tmp/anew-f2djewmm/work/home/me/tmp.Xa1")
+    for dot in (".", "/"):
+        roots = [side.root.replace("/", sep).replace(".", dot) for side in (a, b)]
+        old, new = (f"cache/__main__-{root}-main/f/func_code.py" for root in roots)
+        ((left, right, rules),) = pair({old: {}}, {new: {}}, a, b)
+        assert (left, right, rules) == (old, new, ["paths"])
+    other = new.replace("-main/", "-other/")
+    assert len(list(pair({old: {}}, {other: {}}, a, b))) == 2
 
 
 @pytest.mark.parametrize(

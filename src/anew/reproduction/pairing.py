@@ -15,6 +15,7 @@ from typing import Any
 
 from anew.reproduction.compare import Side
 from anew.reproduction.compare.accidents import is_own_id
+from anew.reproduction.compare.places import without_escaped
 
 Pair = tuple[str | None, str | None, list[str]]
 _DAY = 86_400
@@ -96,7 +97,8 @@ def _matched(
 
 
 def _rules(bare: str) -> list[str]:
-    found = {"dates in names" if mark == "date" else "ids in names" for mark in re.findall(r"<([a-z]+)", bare)}
+    known = {"date": "dates in names", "root": "paths"}
+    found = {known.get(mark, "ids in names") for mark in re.findall(r"<([a-z]+)", bare)}
     return sorted(found)
 
 
@@ -121,7 +123,7 @@ def _bare(name: str, side: Side) -> str:
 
 def _dated(name: str, side: Side) -> str:
     """`name` with its ids and the moments of its run replaced by their kind."""
-    name = name.replace("<", "(")
+    name = without_escaped(name.replace("<", "("), side)
     name = _UUID.sub(lambda match: "<id>" if is_own_id(match[0], side) else match[0], name)
     for pattern in _DATES:
         name = pattern.sub(lambda match: "<date>" if _is_own(match, side) else match[0], name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from anew.reproduction.compare.result import Side
 
@@ -19,6 +20,27 @@ def same_place(a: str, b: str, side_a: Side, side_b: Side) -> bool:
     if any(key in right and right[key] == rest for key, rest in left.items()):
         return True
     return "tmp" in left and "tmp" in right and _same_temporary(left["tmp"], right["tmp"])
+
+
+def without_escaped(text: str, side: Side, mark: str = "<root>") -> str:
+    """`text` with `mark` where the project's path is part of a name, as caches have it: `__main__--home-me-project`."""
+    escaped = _escaped(side.root)
+    return escaped.sub(lambda _: mark, text) if escaped else text
+
+
+@lru_cache(64)
+def _escaped(root: str) -> re.Pattern[str] | None:
+    parts = root.strip("/").split("/")
+    if len(parts) < 2:
+        return None  # one word says too little
+    # A name of a module in which the dots were taken for folders, as joblib does, is one more form.
+    dotted = [[re.escape(part), re.escape(part.replace(".", "/"))] for part in parts]
+    forms = {
+        re.escape(sep) + re.escape(sep).join(part[index] for part in dotted)
+        for sep in ("--", "-", "_", "%2F")
+        for index in (0, 1)
+    }
+    return re.compile(rf"(?:{'|'.join(sorted(forms, key=len, reverse=True))})(?![A-Za-z0-9])")
 
 
 def _readings(path: str, side: Side) -> dict[str, str]:
