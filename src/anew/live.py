@@ -19,7 +19,7 @@ from anew.errors import AnewError, NotFound
 from anew.nesting import flatten
 from anew.store.journal import JournalWriter, stamp, warn
 from anew.store.liveness import start_tick
-from anew.store.location import Store, find_store, new_run_id, project_root, server_address
+from anew.store.location import Store, find_store, new_run_id, project_root, server_address, setting
 
 if TYPE_CHECKING:
     from anew.capture.redact import Redactor
@@ -100,7 +100,7 @@ class Run:
     def __init__(self, store: Store, run_id: str, attached: bool) -> None:
         self.id, self.store, self._attached = run_id, store, attached
         self.name = run_id
-        self.root = Path(os.environ.get("ANEW_ROOT") or project_root(Path.cwd()))
+        self.root = Path(setting("ANEW_ROOT") or project_root(Path.cwd()))
         self.finished = self._ending = False
         self._objects: Objects | None = None
         self._redactor: Redactor | None = None
@@ -329,8 +329,8 @@ def _free(folder: Path, tag: str) -> Path:
 
 
 def _join() -> Run | None:
-    run_id, store = os.environ.get("ANEW_RUN"), os.environ.get("ANEW_STORE_PATH")
-    spool = os.environ.get("ANEW_SPOOL", "")
+    run_id, store = setting("ANEW_RUN"), setting("ANEW_STORE_PATH")
+    spool = setting("ANEW_SPOOL")
     if not (run_id and store and os.path.isdir(spool)):
         return None
     Path(spool, "attached").touch()

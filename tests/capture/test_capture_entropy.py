@@ -48,10 +48,8 @@ def traced(folder: Path, script: str, key: str, spool: str = "") -> Any:
     path = folder / "script.py"
     path.write_text(DRAW + script)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("ANEW_")}
-    environ |= {
-        "PYTHONPATH": str(bootstrap.FOLDER), "PYTHONHASHSEED": "0", "ANEW_SPOOL": str(place), "ANEW_ROOT": str(folder),
-        "ANEW_ENTROPY": key,
-    }  # fmt: skip
+    (place / "variables").write_text(f"ANEW_ROOT={folder}\0ANEW_ENTROPY={key}\0")
+    environ |= {"PYTHONPATH": str(bootstrap.FOLDER), "PYTHONHASHSEED": "0", "ANEW_CAPTURE": str(place)}
     done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, env=environ, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "not captured" not in done.stderr

@@ -177,6 +177,7 @@ def test_shapes_of_secrets_are_masked_and_nothing_else() -> None:
         'token = "[PAD]"',
         'secret = "santa"',
         "api_key: str = x1",
+        '{"PWD": "/tmp/project-1", "OLDPWD": "/home/me2"}',
     ):
         assert redactor.text(text) == text
     assert redactor.data(b"\xff hunter2hunter2 \xfe") == b"\xff " + MASK.encode() + b" \xfe"

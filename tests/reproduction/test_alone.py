@@ -79,6 +79,49 @@ def test_a_state_file_outside_is_put_back_and_left_alone(project: Project, tmp_p
     assert state.read_text() == "2"
 
 
+def test_a_module_outside_is_put_back_and_left_alone(project: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "far" / "away" / "lib" / "here"
+    folder.mkdir(parents=True)
+    (folder / "helper.py").write_text("import other\nvalue = 1 + other.value\n")
+    (folder / "other.py").write_text("value = 0\n")
+    project.write("t.py", "import helper; print('acc', helper.value, helper.__file__)")
+    run = project.run("t.py", PYTHONPATH=str(folder))
+    (folder / "helper.py").write_text("import other\nvalue = 20 + other.value\n")
+    before = sorted(folder.rglob("*"))
+    assert project.reproduce(run, PYTHONPATH=str(folder))["verdict"] == "identical"
+    assert sorted(folder.rglob("*")) == before  # not even bytecode is written there
+    other = project.run("t.py", PYTHONPATH=str(folder))
+    found = project.json("why", run, other)
+    assert [(cause["factor"], cause["what"]) for cause in found["causes"]] == [("code", str(folder / "helper.py"))]
+
+
+def test_one_kept_inside_of_its_own_project(project: Project) -> None:
+    project.write("t.py", f"import sys; sys.path.insert(0, {str(project.root)!r})\nimport m; print(m.x)")
+    project.write("m.py", "x = 1")
+    run = project.run("t.py")
+    assert project.reproduce(run, "--keep", "kept")["verdict"] == "identical"
+
+
+def test_files_in_shared_memory_are_files(project: Project) -> None:
+    place = Path("/dev/shm") / f"anew-test-{project.root.parent.name}.txt"
+    source = f"import os, random, pathlib; P = pathlib.Path('/dev/shm') / {place.name!r}\nP.write_text(str(OTHER))\n"
+    try:
+        project.write("t.py", source.replace("OTHER", "random.random()"))
+        run = project.run("t.py")
+        written = place.read_text()
+        assert [item["path"] for item in project.json("show", run)["outputs"]] == [str(place)]
+        place.write_text("mine")
+        assert project.reproduce(run)["verdict"] == "identical"
+        assert place.read_text() == "mine" != written
+        project.write("t.py", source.replace("OTHER", f"os.path.getsize({str(project.hidden_state())!r})"))
+        project.hidden_state().write_text("0")
+        run = project.run("t.py")
+        project.hidden_state().write_text("longer")
+        assert project.reproduce(run)["verdict"] == "diverged"
+    finally:
+        place.unlink(missing_ok=True)
+
+
 def test_what_programs_write_that_can_not_be_watched(project: Project) -> None:
     project.write(
         "t.py",

@@ -6,7 +6,7 @@ import functools
 import itertools
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,11 @@ _HOME_TOOLS = {
 }  # fmt: skip
 _CACHE_TOOLS = {"pip", "uv", "matplotlib", "fontconfig", "torch_extensions", "numba", "mesa_shader_cache", "Microsoft"}
 _SYSTEM = ("/var/cache/", "/var/lib/", "/var/log/", "/var/run/", str(bootstrap.FOLDER.parent.parent) + "/")
+# Where programs and libraries lie that are installed, and no work of the user's.
+_PROGRAMS = (
+    "/usr/", "/lib/", "/lib32/", "/lib64/", "/bin/", "/sbin/", "/opt/", "/etc/", "/proc/", "/nix/", "/gnu/", "/snap/",
+    "/home/linuxbrew/",
+)  # fmt: skip
 PARENTS = 3  # so many folders above the project can be reached by ../ in a recreated one too
 _CONFIG_SUFFIXES = {".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".env"}
 
@@ -38,6 +43,7 @@ class Use:
     moved_away: bool = False
     moved_to: str = ""
     gone: bool = False  # it stood there before the run, which removed it
+    ran: bool = False  # executed, or loaded as a library
 
 
 @dataclass
@@ -76,14 +82,15 @@ def read_trace(spool: Path) -> Trace:
                     trace.links.append(path)
                 continue
             kind = "m"  # a hard link: one more name for a file
-        elif kind == "r" and path not in found:
+        elif kind in "re" and path not in found:
             path = _through(path, links)
         if not path:
             continue
         use = found.get(path)
         if use is None:
-            use = found[path] = Use(path, kind, size, mtime_ns)
-        use.read |= kind in "ra"
+            use = found[path] = Use(path, "r" if kind == "e" else kind, size, mtime_ns)
+        use.ran |= kind == "e"
+        use.read |= kind in "rae"
         use.written |= kind in "wapm"
         use.gone = kind == "g" or (use.gone and kind not in "wapm")
         use.moved_away = kind == "u"
@@ -155,15 +162,21 @@ class Sorter:
     def inside(self, path: str) -> bool:
         return path.startswith(self._below)
 
-    def ignored(self, path: str) -> bool:
-        """Whether `path` is some program's own business: caches, settings, git, the store."""
+    def installed(self, path: str, prefixes: Collection[str]) -> bool:
+        """Whether what was executed or loaded there belongs to the system or an interpreter, and not to the run."""
+        if self.inside(path):
+            return False
+        return path.startswith(_PROGRAMS) or any(path.startswith(f"{prefix.rstrip('/')}/") for prefix in prefixes)
+
+    def ignored(self, path: str, *, compiled: bool = False) -> bool:
+        """Whether `path` is a program's own business: caches, settings, git, the store, libraries unless `compiled`."""
         folder, _, name = path.rpartition("/")
         known = self._ignored.get(folder)
         if known is None:
             known = self._ignored[folder] = self._is_own_folder(folder + "/")
         if known or name in _OWN_FOLDERS or name == "site-packages" or name == "pyvenv.cfg":
             return True
-        if path.endswith((".pyc", ".so", "~")) or ".so." in name:
+        if path.endswith((".pyc", "~")) or (not compiled and (path.endswith(".so") or ".so." in name)):
             return True
         return name in _HOME_TOOLS and not self.inside(path)
 
@@ -184,7 +197,7 @@ class Sorter:
         """Whether an output there is scratch: below the system's temporary folder, but not in or beside the project."""
         if self.inside(path) or path.startswith(self._cwd + "/"):
             return False
-        folders = (self._temporary + "/", "/tmp/", "/var/tmp/", "/dev/shm/")
+        folders = (self._temporary + "/", "/tmp/", "/var/tmp/")
         beside = tuple(
             f"{parent}/" for parent in Path(self._root).parents[:PARENTS] if f"{parent}/".startswith(folders)
         )

@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import shutil
+import stat
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class Finaliser:
     emit: Callable[[str, dict[str, Any]], None]
     notes: dict[str, Any] = field(default_factory=dict)
     environ: Mapping[str, str] | None = None  # the script's; None when it is not known any more
+    places: Mapping[str, str] = field(default_factory=dict)  # paths: where the tracer led who asked for them
 
     @functools.cached_property
     def spool(self) -> Path:
@@ -65,6 +67,7 @@ class Finaliser:
         reports = self._reports()
         self._said()
         sorter = Sorter(self.root, self.store.root, self.cwd)
+        _drop_installed(found, reports, sorter)
         code = self._code(found, reports, sorter)
         self._variables(code)
         inputs = self._inputs(found, sorter)
@@ -141,11 +144,12 @@ class Finaliser:
 
     def _code(self, found: dict[str, Use], reports: list[dict[str, Any]], sorter: Sorter) -> dict[str, Any]:
         """Add what was imported or opened to the snapshot, and say which files were in use."""
-        modules = {path: name for report in reports for name, path in report["modules"]}
+        modules = {self._led(path): name for report in reports for name, path in report["modules"]}
+        known_as = {there: path for path, there in self.places.items()}
         opened = [path for path, use in found.items() if sorter.role(path) == "code" and use.first == "r"]
         opened += [_source_of(path) for path in found if path.endswith(".pyc") and "__pycache__" in path]
         used: dict[str, str] = {}
-        outside: dict[str, dict[str, str]] = {}
+        outside: dict[str, dict[str, Any]] = {}
         body = self.shot.body
         self._undo_own_writes(found, sorter)
         for path in dict.fromkeys([*opened, *modules]):
@@ -153,17 +157,26 @@ class Finaliser:
                 continue
             if not os.path.isfile(path) or path.endswith(".so"):
                 continue
-            name = sorter.name(path)
-            entry = self._code_file(path, name, found.get(path), sorter)
+            entry = self._code_file(path, sorter.name(path), found.get(path), sorter)
             if entry is None:
                 continue
-            used[name] = body.get("redacted", {}).get(name, entry.digest)
+            original = body.get("redacted", {}).get(sorter.name(path), entry.digest)
+            name = known_as.get(path, sorter.name(path))
+            used[name] = original
             if not sorter.inside(path):
-                outside[path] = {"digest": entry.digest, "import_root": _import_root(path, modules.get(path))}
+                outside[name] = {"digest": entry.digest, "import_root": _import_root(name, modules.get(path))}
+                outside[name] |= {"executable": True} if entry.executable else {}
         body |= {"used": used, "outside": outside, "import_roots": self._import_roots(modules)}
         body = self.shot.store(self.objects)
         self.emit("code", body)
         return body
+
+    def _led(self, path: str) -> str:
+        """Where the file is that the run knew as `path`."""
+        for known, there in self.places.items():
+            if path == known or path.startswith(known + "/"):
+                return there + path[len(known) :]
+        return path
 
     def _variables(self, code: dict[str, Any]) -> None:
         """Add the variables that the source in use asks for to those that are kept of every run."""
@@ -225,8 +238,10 @@ class Finaliser:
         inputs = []
         for path, use in found.items():
             role = sorter.role(path)
-            if use.first not in "rapu" or sorter.ignored(path) or role == "code":
+            compiled = use.ran or sorter.inside(path)
+            if use.first not in "rapu" or sorter.ignored(path, compiled=compiled) or role == "code":
                 continue
+            role = "program" if use.ran else role
             if use.first in "ap" and before_copy(self.spool, path) is None and use.written and use.size == 0:
                 continue  # made by this run
             present = present_place(found, path) if use.moved_away else path
@@ -285,9 +300,11 @@ class Finaliser:
             info = os.stat(source)
             if copy is None and use.mtime_ns and (info.st_size, info.st_mtime_ns) != (use.size, use.mtime_ns):
                 item["changed"] = True
+            if info.st_mode & stat.S_IXUSR:
+                item["executable"] = True
             most = _MOST_STORED_BYTES if inside else _MOST_OUTSIDE_BYTES
             keep = info.st_size <= most
-            if item["role"] == "config" and keep:
+            if keep and (item["role"] == "config" or (item["role"] == "program" and _is_script(source))):
                 entry = take(Path(source), item["path"], self.objects, self.redactor, self.shot.body, _MOST_CODE_BYTES)
                 if entry is not None:
                     original = self.shot.body.get("redacted", {}).get(item["path"], entry.digest)
@@ -431,6 +448,19 @@ class Finaliser:
             body["replayable"] = bool(self.notes.get("entropy"))
         self.emit("seeds", body)
         return body
+
+
+def _drop_installed(found: dict[str, Use], reports: list[dict[str, Any]], sorter: Sorter) -> None:
+    """Leave out the programs and libraries that come with the system or with an interpreter that took part."""
+    prefixes = {prefix for report in reports for prefix in report.get("prefixes", ())}
+    for path in [path for path, use in found.items() if use.ran and sorter.installed(path, prefixes)]:
+        del found[path]
+
+
+def _is_script(path: str) -> bool:
+    """Whether a program is text, which may hold secrets as other source does."""
+    with open(path, "rb") as file:
+        return file.read(2) == b"#!"
 
 
 def _source_of(cached: str) -> str:

@@ -23,7 +23,7 @@ def grade(
     notes: dict[str, Any],
 ) -> dict[str, Any]:
     """The grade {letter, means, missing}; each of `missing` says what, why it matters, and how to mend it."""
-    gaps = [*_code_gaps(code), *_input_gaps(inputs), *_environment_gaps(environment), *_random_gaps(seeds)]
+    gaps = [*_code_gaps(code, inputs), *_input_gaps(inputs), *_environment_gaps(environment), *_random_gaps(seeds)]
     gaps += _note_gaps(notes)
     worst = max((_LETTERS.index(gap["grade"]) for gap in gaps), default=0)
     letter = _LETTERS[worst]
@@ -34,9 +34,10 @@ def _gap(letter: str, what: str, why: str, mend: str) -> dict[str, str]:
     return {"grade": letter, "what": what, "why": why, "mend": mend}
 
 
-def _code_gaps(code: dict[str, Any]) -> list[dict[str, str]]:
+def _code_gaps(code: dict[str, Any], inputs: list[dict[str, Any]]) -> list[dict[str, str]]:
     gaps = []
-    if not code.get("used"):
+    programs = [item for item in inputs if item.get("role") == "program" and item.get("stored")]
+    if not code.get("used") and not programs:
         why = "no source of the project was seen to be read"
         gaps.append(_gap("C", "the source files in use", why, "run a script of the project: anew run SCRIPT"))
     if code.get("redacted"):

@@ -37,9 +37,11 @@ _SHAPES = [
         ("-----BEGIN", r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"),
     ]
 ]
-# `API_KEY = "…"`, `"password": "…"`: a quoted value of letters and digits, under a name that says what it is.
+# `API_KEY = "…"`, `"password": "…"`: a quoted value of letters and digits, under a name that says what it is. PWD is
+# also the shell's variable for the working folder.
 _ASSIGNED = re.compile(
-    r"""(?i:(?<=api_key)|(?<=apikey)|(?<=api-key)|(?<=secret)|(?<=secret_key)|(?<=access_key)|(?<=password)|(?<=passwd)|(?<=pwd)|"""
+    r"""(?i:(?<=api_key)|(?<=apikey)|(?<=api-key)|(?<=secret)|(?<=secret_key)|(?<=access_key)|(?<=password)|(?<=passwd)|"""
+    r"""(?<=pwd)(?!(?-i:(?<=PWD))["']?\s?[:=]\s?["']/)|"""
     r"""(?<=auth_token)|(?<=access_token))(["']?\s?[:=]\s?)(["'])(?=[^"']*\d)(?=[^"']*[A-Za-z])[^"'\s<>{}$]{8,}\2"""
 )
 # `?api_key=…`, `&sig=…` in an address; `PGPASSWORD=…` before a command; `passwd = …` alone on a line of settings.

@@ -28,6 +28,7 @@ from anew.capture.redact import Redactor
 from anew.capture.scalars import scalars
 from anew.capture.sending import send
 from anew.capture.standing import standing
+from anew.capture.variables import is_the_scripts
 from anew.errors import AnewError, StoreFull
 from anew.store import liveness
 from anew.store.journal import JournalWriter
@@ -56,6 +57,7 @@ class Launch:
     shown: bool = True  # whether the script's output is passed on
     extra: dict[str, str] = field(default_factory=dict)  # variables of the trial itself: not part of the record
     aside: dict[str, str] = field(default_factory=dict)  # files that stand for others: their own paths
+    places: dict[str, str] = field(default_factory=dict)  # paths: where the tracer leads who asks for them
     reproduction_of: str | None = None
     stdin: Path | None = None  # a file to read from; by default ours
     piped: bool = False  # whether it is to come through a pipe
@@ -184,6 +186,7 @@ class _Supervisor:
             start_new_session=not shown,
         )
         self.journal.event("run", {"process": liveness.identity(child.pid)})
+        self._note_program()
         out.start()
         err.start()
         return child, [out, err]
@@ -218,32 +221,56 @@ class _Supervisor:
         self._pipe, self._pipe_name = fd, f"{info.st_dev}:{info.st_ino}"
 
     def _note_stdin(self, path: Path) -> None:
-        info = path.stat()
         self.journal.event("run", {"stdin": str(path)})
-        record = f"r\t{time.monotonic_ns()}\t{os.getpid()}\t{info.st_size}\t{info.st_mtime_ns}\t{info.st_ino}\t{path}\0"
+        self._note("r", path)
+
+    def _note_program(self) -> None:
+        """The command itself: nobody that is watched starts it."""
+        name = self.launch.command.words[0]
+        found = str(self.launch.cwd / name) if "/" in name else shutil.which(name, path=self.environ.get("PATH"))
+        path = os.path.abspath(found) if found else ""
+        installed = any(path.startswith(f"{prefix}/") for prefix in _prefixes(self.launch.command.words))
+        if os.path.isfile(path) and not installed:
+            self._note("e", Path(path))
+
+    def _note(self, kind: str, path: Path) -> None:
+        info = path.stat()
+        record = (
+            f"{kind}\t{time.monotonic_ns()}\t{os.getpid()}\t{info.st_size}\t{info.st_mtime_ns}\t{info.st_ino}\t{path}\0"
+        )
         with (self.folder / "spool" / "trace").open("ab") as trace:
             trace.write(os.fsencode(record))
 
     def _child_environment(self) -> dict[str, str]:
-        environ = dict(self.environ)
-        boot = str(bootstrap.FOLDER)
+        """The script's variables, with the few of ours that begin capture in it, and that trace.c takes out again."""
+        environ = {name: value for name, value in self.environ.items() if is_the_scripts(name)}
+        if "PWD" in environ and os.path.realpath(environ["PWD"]) != os.path.realpath(self.launch.cwd):
+            environ["PWD"] = str(self.launch.cwd)  # as a shell would say it
+        boot, spool = str(bootstrap.FOLDER), self.folder / "spool"
         environ["PYTHONPATH"] = ":".join(filter(None, [boot, environ.get("PYTHONPATH", "")]))
         environ["PYTHONHASHSEED"] = self.hash_seed
-        environ |= {
+        environ["ANEW_CAPTURE"] = str(spool)
+        if self._preload:
+            environ["LD_PRELOAD"] = ":".join(filter(None, [str(bootstrap.TRACER), environ.get("LD_PRELOAD", "")]))
+        ours = {name: value for name, value in self.environ.items() if not is_the_scripts(name)}
+        ours |= {
             "ANEW_RUN": self.run_id,
             "ANEW_STORE": str(self.store.root),
             "ANEW_STORE_PATH": str(self.store.root),
-            "ANEW_SPOOL": str(self.folder / "spool"),
+            "ANEW_SPOOL": str(spool),
             "ANEW_ROOT": str(self.launch.root),
+            "ANEW_BOOT": boot,
             "ANEW_SKIP": ":".join([str(Path(__file__).parents[1]), *_prefixes(self.launch.command.words)]),
             "ANEW_ENTROPY": self.entropy,
             "ANEW_STDIN": self._pipe_name,
+            "ANEW_SERVER": server_address(),
+            "ANEW_MAP_FROM": "\n".join(self.launch.places),
+            "ANEW_MAP_TO": "\n".join(self.launch.places.values()),
             **self.launch.extra,
         }
-        if address := server_address():
-            environ["ANEW_SERVER"] = address
-        if self._preload:
-            environ["LD_PRELOAD"] = ":".join(filter(None, [str(bootstrap.TRACER), environ.get("LD_PRELOAD", "")]))
+        block = "".join(f"{name}={value}\0" for name, value in ours.items())
+        with open(os.open(spool / "variables", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+            file.write(os.fsencode(block))
         return environ
 
     def _prepare(self) -> Finaliser:
@@ -270,6 +297,7 @@ class _Supervisor:
             self.journal.event,
             notes,
             self.environ,
+            self.launch.places,
         )
 
     def _wait(self, child: subprocess.Popen[bytes]) -> None:

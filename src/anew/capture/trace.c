@@ -1,7 +1,7 @@
 /* Preloaded into a traced run: notes which files are opened, and keeps what is about to be overwritten.
  *
  * The Python audit hook (hook.py) sees what Python opens; this sees what C and C++ libraries and other programs
- * open. Both append the same records to $ANEW_SPOOL/trace, one write each, so that any number of processes share it:
+ * open. Both append the same records to <spool>/trace, one write each, so that any number of processes share it:
  *
  *     kind TAB monotonic ns TAB pid TAB size TAB mtime ns TAB inode TAB absolute path NUL
  *
@@ -9,19 +9,23 @@
  * read, m arrived by rename, u left by rename,
  * d folder made, l symbolic link made, g gone: removed although it stood there before the run; x a program started that
  * can't be watched, being static or kept from this library (n, a network address, comes from the hook alone).
- * Before the first write to a file that exists, and before it is removed, its content is copied to $ANEW_SPOOL/pre/<fnv-1a of the path>; for
+ * e a program executed or a library loaded that is not the system's: compiled code that the run is made of.
+ * Before the first write to a file that exists, and before it is removed, its content is copied to <spool>/pre/<fnv-1a of the path>; for
  * one that does not, an empty <fnv>.new stands there. So an input that a run overwrites is still an input.
  *
- * What is read from the pipe that is the run's standard input ($ANEW_STDIN=<device>:<inode>) is copied to $ANEW_SPOOL/stdin:
- * a pipe can't be read twice. Where that fails, $ANEW_SPOOL/stdin.lost says so.
+ * What is read from the pipe that is the run's standard input (ANEW_STDIN=<device>:<inode>) is copied to <spool>/stdin:
+ * a pipe can't be read twice. Where that fails, <spool>/stdin.lost says so.
  *
- * With $ANEW_MAP_FROM and $ANEW_MAP_TO (a path a line, in pairs) what is asked for at or below the one is had from the
+ * With ANEW_MAP_FROM and ANEW_MAP_TO (a path a line, in pairs) what is asked for at or below the one is had from the
  * other: a script that names its project, or a file beside it, by an absolute path finds the recreated one in a
  * reproduction, and leaves the user's files alone.
  *
- * A child that is started with an environment of its own is given our variables, so that it is watched, too.
+ * The one variable of ours is $ANEW_CAPTURE, the spool: what else is named ANEW_… here stands in <spool>/variables. A
+ * script is not to see it, nor us in LD_PRELOAD: both are taken out as its interpreter starts, and put back for each
+ * child, with the folder on PYTHONPATH that begins capture in a Python (which takes that out itself). So a script finds
+ * the variables that it would find without us, and its children are watched whatever environment it gives them.
  *
- * With $ANEW_CLOCK=<seconds> the wall clock starts there and moves a microsecond a reading: the test for "time" as
+ * With ANEW_CLOCK=<seconds> the wall clock starts there and moves a microsecond a reading: the test for "time" as
  * the cause of a difference. Nothing here may fail loudly: every error leaves the call as if we were not there.
  */
 #define _GNU_SOURCE
@@ -32,6 +36,7 @@
 #include <fcntl.h>
 #include <alloca.h>
 #include <limits.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -43,6 +48,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,15 +57,16 @@
 #endif
 #define SEEN_SLOTS (1u << 15)
 #define MOST_PRE_BYTES (256ll << 20)
-#define OWN_VARIABLES 10
-#define MOST_MAPPED 64
+#define MOST_MAPPED 256
 
 static char spool[PATH_MAX], root[PATH_MAX], store[PATH_MAX];
 static char skip[16][PATH_MAX];
 static char *map_from[MOST_MAPPED], *map_to[MOST_MAPPED];
 static int maps;
-static char *own[OWN_VARIABLES]; /* NAME=value, for a child that is started without them */
-static int owns;
+static char boot[PATH_MAX];             /* what stands first on PYTHONPATH for a Python to begin capture */
+static char library[PATH_MAX];          /* this very file, as LD_PRELOAD names it */
+static char capture[PATH_MAX + 16];     /* ANEW_CAPTURE=<spool> */
+static char *variables;                 /* NAME=value, each ended by a NUL, the last by two */
 static int skips, active;
 static unsigned long long stdin_device, stdin_inode; /* 0: it is no pipe, or none of ours */
 static _Atomic int stdin_alias = -1; /* the descriptor that /dev/stdin was opened as */
@@ -67,40 +74,91 @@ static int64_t clock_base_ns = -1;
 static _Atomic uint64_t clock_reads;
 static _Atomic uint64_t seen[SEEN_SLOTS];
 
-static void copy_setting(char *to, const char *name) {
-    const char *value = getenv(name);
-    snprintf(to, PATH_MAX, "%s", value ? value : "");
+static const char *setting(const char *name) {
+    size_t length = strlen(name);
+    for (const char *at = variables; at && *at; at += strlen(at) + 1)
+        if (!strncmp(at, name, length) && at[length] == '=') return at + length + 1;
+    return NULL;
 }
 
-static void keep_setting(const char *name) {
-    const char *value = getenv(name);
-    if (!value || !*value || owns >= OWN_VARIABLES) return;
-    if (asprintf(&own[owns], "%s=%s", name, value) > 0) owns++;
+static void copy_setting(char *to, const char *name) {
+    const char *value = setting(name);
+    snprintf(to, PATH_MAX, "%s", value ? value : "");
 }
 
 /* The lines of a setting, each a string of its own. */
 static int lines(const char *name, char **out) {
-    const char *value = getenv(name);
+    const char *value = setting(name);
     char *rest = value ? strdup(value) : NULL;
     int found = 0;
     for (char *line; rest && *rest && found < MOST_MAPPED && (line = strsep(&rest, "\n"));) out[found++] = line;
     return found;
 }
 
+/* Read <spool>/variables, whole; it stays for as long as the process. */
+static int read_variables(const char *folder) {
+    char path[PATH_MAX + 16];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/variables", folder);
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0) return 0;
+    ssize_t got = -1;
+    if (!fstat(fd, &info) && (variables = calloc(1, (size_t)info.st_size + 2)))
+        got = syscall(SYS_pread64, fd, variables, (size_t)info.st_size, 0);
+    syscall(SYS_close, fd);
+    return got >= 0 && got == info.st_size;
+}
+
+/* Whether this process runs a script, which may look at its variables. A launcher (srun, mpirun) hands all of them on to
+ * where no call of ours sees it: there they stay. */
+static int runs_script(void) {
+    static const char *const names[] = {"python", "pypy", "perl", "ruby", "julia"};
+    static const char *const whole[] = {"sh", "bash", "dash", "zsh", "ksh", "fish", "env", "printenv", "R", "node"};
+    char path[PATH_MAX];
+    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[size > 0 ? size : 0] = 0;
+    const char *name = strrchr(path, '/');
+    for (size_t i = 0; name && i < sizeof names / sizeof *names; i++)
+        if (!strncmp(name + 1, names[i], strlen(names[i]))) return 1;
+    for (size_t i = 0; name && i < sizeof whole / sizeof *whole; i++)
+        if (!strcmp(name + 1, whole[i])) return 1;
+    return 0;
+}
+
+/* Leave the script the variables that it would have without us. */
+static void make_way(void) {
+    const char *value = getenv("LD_PRELOAD");
+    unsetenv("ANEW_CAPTURE");
+    size_t length = strlen(library);
+    if (!value || strncmp(value, library, length)) return;
+    if (!value[length]) {
+        unsetenv("LD_PRELOAD");
+    } else if (value[length] == ':') {
+        char *rest = strdup(value + length + 1);
+        if (rest) setenv("LD_PRELOAD", rest, 1);
+        free(rest);
+    }
+}
+
+static void note_loaded(void);
+
 __attribute__((constructor)) static void start(void) {
-    static const char *const names[] = {"LD_PRELOAD", "ANEW_SPOOL", "ANEW_ROOT", "ANEW_STORE_PATH", "ANEW_SKIP",
-                                        "ANEW_CLOCK", "ANEW_STDIN", "ANEW_MAP_FROM", "ANEW_MAP_TO"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) keep_setting(names[i]);
+    const char *folder = getenv("ANEW_CAPTURE");
+    Dl_info own;
+    if (!folder || strlen(folder) >= PATH_MAX || !read_variables(folder) || !dladdr((void *)&capture, &own)) return;
+    snprintf(library, sizeof library, "%s", own.dli_fname);
+    snprintf(capture, sizeof capture, "ANEW_CAPTURE=%s", folder);
+    snprintf(spool, sizeof spool, "%s", folder);
     maps = lines("ANEW_MAP_FROM", map_from);
     if (lines("ANEW_MAP_TO", map_to) != maps) maps = 0;
-    copy_setting(spool, "ANEW_SPOOL");
     copy_setting(root, "ANEW_ROOT");
     copy_setting(store, "ANEW_STORE_PATH");
-    const char *clock = getenv("ANEW_CLOCK");
+    copy_setting(boot, "ANEW_BOOT");
+    const char *clock = setting("ANEW_CLOCK");
     if (clock && *clock) clock_base_ns = (int64_t)(atof(clock) * 1e9);
-    const char *in = getenv("ANEW_STDIN");
+    const char *in = setting("ANEW_STDIN");
     if (in && sscanf(in, "%llu:%llu", &stdin_device, &stdin_inode) != 2) stdin_inode = 0;
-    const char *list = getenv("ANEW_SKIP");
+    const char *list = setting("ANEW_SKIP");
     while (list && *list && skips < 16) {
         size_t length = strcspn(list, ":");
         if (length && length < PATH_MAX) {
@@ -109,7 +167,9 @@ __attribute__((constructor)) static void start(void) {
         }
         list += length + (list[length] == ':');
     }
-    active = spool[0] != 0;
+    if (runs_script()) make_way();
+    active = 1;
+    note_loaded();
 }
 
 static int below(const char *path, const char *folder) {
@@ -134,17 +194,33 @@ static const char *mapped(const char *path, char *other) {
     return path;
 }
 
-/* What is never data: the system, installed packages, the store itself. */
-static int ignored(const char *path) {
-    static const char *const system[] = {"/proc", "/sys", "/dev", "/etc", "/usr", "/lib", "/lib64", "/bin", "/sbin", "/run"};
+/* Installed packages, the interpreters' own, the store itself: neither data nor the run's code. */
+static int installed(const char *path) {
     if (below(path, store) || below(path, spool)) return 1;
     if (strstr(path, "/site-packages/") || strstr(path, "/dist-packages/") || strstr(path, "/.git/")) return 1;
     for (int i = 0; i < skips; i++)
         if (below(path, skip[i]) && !below(root, skip[i])) return 1;
+    return 0;
+}
+
+static int of_system(const char *path) {
+    static const char *const system[] = {"/proc", "/sys", "/dev", "/etc", "/usr", "/lib", "/lib64", "/bin", "/sbin", "/run"};
     if (below(path, root)) return 0;
+    if (below(path, "/dev/shm")) { /* a disk like others, but for what processes share there */
+        static const char *const shared[] = {"sem.", "psm_", "torch_", "joblib_memmapping", "__KMP_", "pymp-", "nccl-",
+                                             "cuda.shm.", "vader_segment", "PostgreSQL."};
+        for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
+            if (!strncmp(path + 9, shared[i], strlen(shared[i]))) return 1;
+        return 0;
+    }
     for (size_t i = 0; i < sizeof system / sizeof *system; i++)
         if (below(path, system[i])) return 1;
-    return ends(path, ".pyc") || ends(path, ".so");
+    return 0;
+}
+
+/* What is never data. */
+static int ignored(const char *path) {
+    return installed(path) || of_system(path) || (ends(path, ".pyc") && !below(path, root));
 }
 
 /* `path` as seen from `folder` (a descriptor or AT_FDCWD), made absolute, with . and .. taken out; 0 if it can't be. */
@@ -296,6 +372,7 @@ static char before(int folder, const char *path, int flags, char *out) {
     if (!active || !path || (flags & O_PATH) == O_PATH || (flags & O_DIRECTORY)) return 0;
     if (!absolute(folder, path, out) || ignored(out)) return 0;
     char kind = kind_of(flags);
+    if (kind == 'r' && ends(out, ".so") && !below(out, root)) return 0; /* what is loaded is noted as that */
     if ((kind == 'a' || kind == 'p') && (flags & O_CREAT) && access(out, F_OK)) kind = 'w';
     if (kind != 'r') keep(out);
     return kind;
@@ -616,37 +693,128 @@ static const char *found_program(const char *name, char *out) {
     return name;
 }
 
+/* Note a program or a library that is part of the run: neither the system's nor an installed package's. */
+static void note_compiled(const char *path) {
+    struct stat info;
+    if (!active || installed(path) || of_system(path) || noted(path, 'e')) return;
+    if (!stat(path, &info) && S_ISREG(info.st_mode)) note('e', path, &info);
+}
+
+/* Note every library that is mapped into this process, and its program. No lock is taken: it may be a fork's child. */
+static void note_loaded(void) {
+    char block[1 << 14];
+    size_t held = 0;
+    int saved = errno, fd = active ? own_open("/proc/self/maps", O_RDONLY, 0) : -1;
+    while (fd >= 0) {
+        ssize_t got = syscall(SYS_read, fd, block + held, sizeof block - 1 - held);
+        if (got <= 0) break;
+        held += (size_t)got;
+        block[held] = 0;
+        char *line = block, *end;
+        for (; (end = strchr(line, '\n')); line = end + 1) {
+            *end = 0;
+            char *path = strchr(line, '/'), *mode = strchr(line, ' ');
+            if (path && mode && mode[3] == 'x') note_compiled(path);
+        }
+        held -= (size_t)(line - block);
+        memmove(block, line, held);
+        if (held == sizeof block - 1) break;
+    }
+    if (fd >= 0) syscall(SYS_close, fd);
+    errno = saved;
+}
+
+__attribute__((destructor)) static void finish(void) { note_loaded(); }
+
+/* A worker leaves by it, without a look at destructors. */
+void _exit(int code) {
+    note_loaded();
+    for (;;) syscall(SYS_exit_group, code);
+}
+
+void _Exit(int code) { _exit(code); }
+
+static __attribute__((noinline)) const char *before_load(const char *path) {
+    char other[PATH_MAX], whole[PATH_MAX + 2];
+    int saved = errno;
+    if (active && path && strchr(path, '/')) {
+        const char *there = mapped(path, other);
+        if (there != path && (there = strdup(there))) path = there;
+        if (absolute(AT_FDCWD, path, whole)) note_compiled(whole);
+    }
+    errno = saved;
+    return path;
+}
+
+/* Where the C library looks for a library depends on who calls: the last call must be a jump, so that our caller is
+ * still the one it sees. Compilers make it one from -O1 on, as nothing of ours is left on the stack. */
+void *dlopen(const char *path, int mode) {
+    REAL(void *, "dlopen", const char *, int);
+    path = before_load(path);
+    return real(path, mode);
+}
+
 static size_t count(char *const list[]) {
     size_t size = 0;
     while (list && list[size]) size++;
     return size;
 }
 
-/* The environment of a child, in `room` where it lacks our variables; notes a program that can't be watched. */
-static char *const *watched(const char *program, char *const given[], char **room) {
+static const char *value_in(char *const list[], const char *name) {
+    size_t length = strlen(name);
+    for (; list && *list; list++)
+        if (!strncmp(*list, name, length) && (*list)[length] == '=') return *list + length + 1;
+    return NULL;
+}
+
+/* `name=first:rest` written to `text`; returns what follows its end. */
+static char *with_first(char *text, const char *name, const char *first, const char *rest) {
+    return text + sprintf(text, "%s=%s%s%s", name, first, rest && *rest ? ":" : "", rest ? rest : "") + 1;
+}
+
+/* What `watched` needs: the list, and the text of three variables. */
+static size_t room_for(char *const given[]) {
+    const char *preload = value_in(given, "LD_PRELOAD"), *path = value_in(given, "PYTHONPATH");
+    size_t text = (preload ? strlen(preload) : 0) + (path ? strlen(path) : 0) + 2 * PATH_MAX + 64;
+    return (count(given) + 4) * sizeof(char *) + text;
+}
+#define ROOM(given) ((char **)alloca(room_for(given)))
+
+/* Note what is to be executed: a part of the run, or one that can't be watched. */
+static void before_program(const char *program, const char *preload) {
     char path[PATH_MAX], whole[PATH_MAX + 2];
-    const char *preload = NULL;
-    int saved = errno, has_spool = 0;
-    size_t size = count(given);
-    if (!active || !owns) return given;
-    for (size_t i = 0; i < size; i++) {
-        if (!strncmp(given[i], "LD_PRELOAD=", 11)) preload = given[i] + 11;
-        if (!strncmp(given[i], "ANEW_SPOOL=", 11)) has_spool = 1;
-    }
+    int saved = errno;
     program = found_program(program, path);
-    if (is_static(program) || (preload && !strstr(preload, "_trace.so"))) {
+    if (absolute(AT_FDCWD, program, whole)) {
         struct stat none = {0};
-        if (absolute(AT_FDCWD, program, whole) && !noted(whole, 'x')) note('x', whole, &none);
+        if (!access(whole, X_OK)) note_compiled(whole);
+        if ((is_static(whole) || (preload && !*preload)) && !noted(whole, 'x')) note('x', whole, &none);
     }
     errno = saved;
-    if (has_spool || preload) return given;
-    memcpy(room, given, size * sizeof *room);
-    for (int i = 0; i < owns; i++) room[size++] = own[i];
+}
+
+/* The environment of a child: `given`, with what makes it watched, in `room`. An empty LD_PRELOAD is a wish. */
+static char *const *watched(const char *program, char *const given[], char **room) {
+    if (!active) return given;
+    const char *preload = value_in(given, "LD_PRELOAD"), *path = value_in(given, "PYTHONPATH");
+    before_program(program, preload);
+    if (value_in(given, "ANEW_CAPTURE") || (preload && !*preload)) return given;
+    int has_boot = !*boot || (path && !strncmp(path, boot, strlen(boot)));
+    size_t size = 0;
+    char *text = (char *)(room + count(given) + 4);
+    for (char *const *at = given; at && *at; at++)
+        if (strncmp(*at, "LD_PRELOAD=", 11) && (has_boot || strncmp(*at, "PYTHONPATH=", 11)))
+            room[size++] = *at;
+    room[size++] = capture;
+    room[size++] = text;
+    text = with_first(text, "LD_PRELOAD", library, preload);
+    if (!has_boot) {
+        room[size++] = text;
+        with_first(text, "PYTHONPATH", boot, path);
+    }
     room[size] = NULL;
     return room;
 }
-
-#define ROOM(given) ((char **)alloca((count(given) + OWN_VARIABLES + 1) * sizeof(char *)))
 
 int execve(const char *path, char *const argv[], char *const envp[]) {
     REAL(int, "execve", const char *, char *const[], char *const[]);
@@ -659,20 +827,111 @@ int execv(const char *path, char *const argv[]) { return execve(path, argv, envi
 
 int execvpe(const char *name, char *const argv[], char *const envp[]) {
     REAL(int, "execvpe", const char *, char *const[], char *const[]);
+    char other[PATH_MAX];
+    name = mapped(name, other);
     return real(name, argv, watched(name, envp, ROOM(envp)));
 }
 
 int execvp(const char *name, char *const argv[]) { return execvpe(name, argv, environ); }
+
+int fexecve(int fd, char *const argv[], char *const envp[]) {
+    REAL(int, "fexecve", int, char *const[], char *const[]);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return real(fd, argv, watched(path, envp, ROOM(envp)));
+}
+
+/* The arguments after `first`, up to the NULL, as `argv`; `list` is left behind that. */
+#define ARGUMENTS(first) \
+    va_list list; \
+    size_t size = 1; \
+    va_start(list, first); \
+    while (va_arg(list, char *)) size++; \
+    va_end(list); \
+    char **argv = alloca((size + 1) * sizeof *argv); \
+    argv[0] = (char *)first; \
+    va_start(list, first); \
+    for (size_t i = 1; i <= size; i++) argv[i] = va_arg(list, char *)
+
+int execl(const char *path, const char *first, ...) {
+    ARGUMENTS(first);
+    va_end(list);
+    return execve(path, argv, environ);
+}
+
+int execlp(const char *name, const char *first, ...) {
+    ARGUMENTS(first);
+    va_end(list);
+    return execvpe(name, argv, environ);
+}
+
+int execle(const char *path, const char *first, ...) {
+    ARGUMENTS(first);
+    char **envp = va_arg(list, char **);
+    va_end(list);
+    return execve(path, argv, envp);
+}
 
 #define DEFINE_SPAWN(name) \
     int name(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes, \
              char *const argv[], char *const envp[]) { \
         REAL(int, #name, pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, \
              char *const[], char *const[]); \
+        char other[PATH_MAX]; \
+        path = mapped(path, other); \
         return real(pid, path, actions, attributes, argv, (char *const *)watched(path, envp, ROOM(envp))); \
     }
 DEFINE_SPAWN(posix_spawn)
 DEFINE_SPAWN(posix_spawnp)
+
+/* As POSIX has it; the C library's own would start the shell without a call that we see. */
+int system(const char *line) {
+    REAL(int, "system", const char *);
+    if (!active || !line) return real(line);
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, on_int, on_quit;
+    sigset_t child, before_call, defaults;
+    posix_spawnattr_t attributes;
+    char *argv[] = {"sh", "-c", (char *)line, NULL};
+    pid_t pid;
+    int status = -1;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigemptyset(&defaults);
+    sigaction(SIGINT, &ignore, &on_int);
+    sigaction(SIGQUIT, &ignore, &on_quit);
+    sigprocmask(SIG_BLOCK, &child, &before_call);
+    if (on_int.sa_handler != SIG_IGN) sigaddset(&defaults, SIGINT);
+    if (on_quit.sa_handler != SIG_IGN) sigaddset(&defaults, SIGQUIT);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &before_call);
+    posix_spawnattr_setsigdefault(&attributes, &defaults);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    int error = posix_spawn(&pid, "/bin/sh", NULL, &attributes, argv, environ);
+    if (error) status = error == ENOENT ? 127 << 8 : -1;
+    else
+        while (waitpid(pid, &status, 0) < 0)
+            if (errno != EINTR) {
+                status = -1;
+                break;
+            }
+    posix_spawnattr_destroy(&attributes);
+    sigaction(SIGINT, &on_int, NULL);
+    sigaction(SIGQUIT, &on_quit, NULL);
+    sigprocmask(SIG_SETMASK, &before_call, NULL);
+    return status;
+}
+
+/* It starts the shell at once, with the variables that stand there in that moment. */
+FILE *popen(const char *line, const char *mode) {
+    REAL(FILE *, "popen", const char *, const char *);
+    char **before_call = environ;
+    environ = (char **)watched("/bin/sh", before_call, ROOM(before_call));
+    FILE *file = real(line, mode);
+    int saved = errno;
+    environ = before_call;
+    errno = saved;
+    return file;
+}
 
 static int64_t clock_now(void) {
     return clock_base_ns + (int64_t)atomic_fetch_add(&clock_reads, 1) * 1000;

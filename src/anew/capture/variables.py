@@ -19,6 +19,15 @@ PLACES = {
 }  # fmt: skip
 
 
+def is_the_scripts(name: str) -> bool:
+    """Whether a variable of this name is passed to the script: those of Anew's own are not, but for a login.
+
+    >>> is_the_scripts("HOME"), is_the_scripts("ANEW_STORE")
+    (True, False)
+    """
+    return name == "ANEW_TOKEN" or not name.startswith("ANEW_")
+
+
 # The whole environment: its items, a copy of it, a loop over it.
 _WHOLE = re.compile(
     r"os\.environ\.(?:items|keys|values|copy)\b|(?:dict|list|sorted|len|vars|json\.dumps)\(os\.environ|\bin\s+os\.environ\s*[:\])]"

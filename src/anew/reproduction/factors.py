@@ -144,7 +144,7 @@ def _data(a: Record, b: Record) -> Iterator[Cause]:
         if _not_reached(path, before.get("digest"), after.get("digest"), a, b):
             continue
         role = before.get("role") or after.get("role")
-        factor = "config" if role == "config" else "data"
+        factor = {"config": "config", "program": "code"}.get(str(role), "data")
         digests = before.get("digest"), after.get("digest")
         if role == "config":
             detail = _diff(path, *digests, a.objects, b.objects)

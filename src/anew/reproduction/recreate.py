@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from anew.capture import bootstrap
 from anew.capture.files import PARENTS
 from anew.capture.finalise import STDIN
 from anew.capture.redact import MASK
@@ -17,7 +18,7 @@ from anew.capture.standing import stand_in
 from anew.errors import AnewError, NotFound
 from anew.store.objects import Objects
 
-_MOST_ASIDE = 60  # the tracer's table has a few more places
+_MOST_ASIDE = 120  # the tracer's table holds twice that: a cache may go with each
 
 
 @dataclass
@@ -29,9 +30,11 @@ class Workspace:
     original: str
     missing: list[dict[str, str]] = field(default_factory=list)
     python_path: list[str] = field(default_factory=list)
+    home: Path | None = None  # the folder that holds it and all that is beside it; None for the project itself
     redacted: list[str] = field(default_factory=list)
     stdin: Path | None = None  # what to read from; None for nothing
     aside: dict[str, str] = field(default_factory=dict)  # absolute paths outside: where they are had in a trial
+    caches: dict[str, str] = field(default_factory=dict)  # likewise, where Python keeps bytecode of modules among them
 
     def mapped(self, text: str) -> str:
         if str(self.root) == self.original:
@@ -62,8 +65,8 @@ def recreate(
     original = str(document.get("root") or "")
     space = Workspace(root, root, original)
     root.mkdir(parents=True, exist_ok=True)
-    _code(document, objects, space)
     _aside(document, objects, space)
+    _code(document, objects, space)
     _inputs(document, objects, space)
     _folders(document, space)
     if stand_ins:
@@ -141,7 +144,7 @@ def _repository(document: dict[str, Any], space: Workspace) -> None:
 
 def _outside_code(path: str, about: dict[str, str], objects: Objects, space: Workspace) -> None:
     """Code of the run's own that lay outside of the project: used in its place if unchanged, else put back apart."""
-    if _has_digest(objects, Path(path), about["digest"]):
+    if path in space.aside or _has_digest(objects, Path(path), about["digest"]):
         return
     import_root = about.get("import_root") or os.path.dirname(path)
     home = space.root.parent / ".outside" / f"{zlib.crc32(os.fsencode(import_root)):08x}"
@@ -182,16 +185,16 @@ def _aside(document: dict[str, Any], objects: Objects, space: Workspace) -> None
 
     So a trial starts from what the run found there, and changes nothing of the user's. The tracer leads it there.
     """
-    inputs = {item["path"]: item for item in document.get("inputs", []) if item.get("outside")}
+    found = _outside(document)
     written = {item["path"] for item in document.get("outputs", []) if os.path.isabs(item["path"])}
     changed = {
         path
-        for path, item in inputs.items()
+        for path, item in found.items()
         if item.get("stored") and not item.get("changed") and not _has_digest(objects, Path(path), item["digest"])
     }
     home = space.root.parent / f".{space.root.name}-aside"
     for path in sorted(p for p in written | changed if os.path.isabs(p))[:_MOST_ASIDE]:
-        item = inputs.get(path)
+        item = found.get(path)
         if item is not None and not item.get("stored"):
             continue
         target = home / f"{zlib.crc32(os.fsencode(path)):08x}" / os.path.basename(path)
@@ -201,10 +204,27 @@ def _aside(document: dict[str, Any], objects: Objects, space: Workspace) -> None
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             if item is not None:
-                objects.restore_file(item["digest"], target)
+                objects.restore_file(item["digest"], target, executable=bool(item.get("executable")))
         except AnewError:
             continue  # `_inputs` says what is missing
         space.aside[path] = str(target)
+        if path.endswith(".py"):
+            space.caches[f"{os.path.dirname(path)}/__pycache__"] = str(target.parent / "__pycache__")
+
+
+def _outside(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Inputs and code of the run that lay outside of its project, by path.
+
+    A module that is gone is none of them: an import looks through the folder, where it would not be found.
+    """
+    code = (document.get("code") or {}).get("outside", {})
+    redacted = (document.get("code") or {}).get("redacted", {})
+    found = {
+        path: {**about, "stored": path not in redacted}
+        for path, about in code.items()
+        if bootstrap.TRACER.exists() and (not path.endswith(".py") or os.path.exists(path))
+    }
+    return found | {item["path"]: item for item in document.get("inputs", []) if item.get("outside")}
 
 
 def put_stdin(document: dict[str, Any], objects: Objects, space: Workspace, target: Path) -> None:
@@ -226,14 +246,15 @@ def put_stdin(document: dict[str, Any], objects: Objects, space: Workspace, targ
 def _restore_input(item: dict[str, Any], original: Path, objects: Objects, space: Workspace) -> None:
     target = space.root / item["path"]
     try:
+        executable = bool(item.get("executable"))
         if item.get("stored") and "stored_as" not in item:
-            objects.restore_file(item["digest"], target)
+            objects.restore_file(item["digest"], target, executable=executable)
             return
         if _has_digest(objects, original, item["digest"]):
             _copy(original, target)
             return
         if "stored_as" in item:
-            objects.restore_file(item["stored_as"], target)
+            objects.restore_file(item["stored_as"], target, executable=executable)
             space.redacted.append(item["path"])
             return
         why = "only its digest was kept, and the file there now is another one, or gone"
@@ -251,7 +272,7 @@ def _outside_input(item: dict[str, Any], mentioned: str, objects: Objects, space
         target = Path(os.path.normpath(space.root / beside))
         if not target.exists() and "work" in target.parts:
             try:
-                objects.restore_file(item["digest"], target)
+                objects.restore_file(item["digest"], target, executable=bool(item.get("executable")))
             except AnewError as error:
                 space.lacks("data", path, str(error), "anew verify")
         if _has_digest(objects, Path(path), item["digest"]) or target.exists():

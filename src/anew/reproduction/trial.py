@@ -81,7 +81,9 @@ def _workspace(setting: Setting) -> Iterator[Workspace]:
         return
     folder = setting.keep or Path(tempfile.mkdtemp(prefix="anew-"))
     try:
-        yield recreate(document, setting.objects, nested(folder, document))
+        space = recreate(document, setting.objects, nested(folder, document))
+        space.home = folder
+        yield space
     finally:
         if setting.keep is None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -114,36 +116,41 @@ def _launch(setting: Setting, space: Workspace) -> Launch:
         states=seeds.get("states"),
         timeout_s=setting.timeout_s,
         shown=setting.shown,
-        extra=setting.extra | _map(setting, space),
+        extra=setting.extra,
+        places=_places(setting, space),
         aside={there: path for path, there in space.aside.items()},
     )
 
 
-def _map(setting: Setting, space: Workspace) -> dict[str, str]:
+def _places(setting: Setting, space: Workspace) -> dict[str, str]:
     """Has the tracer lead what names the project by its absolute path to the recreated one: see trace.c."""
     if setting.in_place or str(space.root) == space.original:
         return {}
-    pairs = {**space.aside, space.original: str(space.root)}
-    return {"ANEW_MAP_FROM": "\n".join(pairs), "ANEW_MAP_TO": "\n".join(pairs.values())}
+    home = str(space.home)  # it may itself lie in the project: what is there already is led nowhere
+    return {home: home, **space.caches, **space.aside, space.original: str(space.root)}
 
 
 def _variables(setting: Setting, space: Workspace, present: Mapping[str, str]) -> dict[str, str]:
     """The present variables, with those that bear on a result set to what they were."""
     recorded = setting.record.document.get("variables", {})
     bearing = Redactor(present).environment(present)
-    environ = {name: value for name, value in present.items() if name not in bearing and not name.startswith("ANEW_")}
+    # In the order of the present ones, which a script that goes through them shows.
+    kept = {name for name in present if name not in bearing or name in recorded}
+    environ = {name: value for name, value in present.items() if name in kept}
     for name in setting.record.document.get("variables_unset", []):
         environ.pop(name, None)
     environ |= {name: space.mapped(value) for name, value in recorded.items()}
-    environ.setdefault("MPLBACKEND", "Agg")  # nobody is there to close a window
+    if environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"):
+        environ.setdefault("MPLBACKEND", "Agg")  # nobody is there to close a window
     paths = [*_import_paths(setting, space), *setting.environment.python_path]
-    old = environ.pop("PYTHONPATH", "")
     # PYTHONPATH comes before installed packages, so an editable install of the project can't bring in today's code.
-    environ["PYTHONPATH"] = ":".join(filter(None, [old, *paths]))
+    environ["PYTHONPATH"] = ":".join(filter(None, [environ.get("PYTHONPATH", ""), *paths]))
     if not environ["PYTHONPATH"]:
         del environ["PYTHONPATH"]
-    folder = os.path.dirname(setting.environment.python)
-    environ["PATH"] = f"{folder}:{environ.get('PATH', '')}"
+    python, folder = setting.environment.python, os.path.dirname(setting.environment.python)
+    at_hand = os.path.dirname(shutil.which("python", path=environ.get("PATH", "")) or "")
+    if folder != at_hand and python != setting.record.document["argv"][0]:
+        environ["PATH"] = f"{folder}:{environ.get('PATH', '')}"  # a rebuilt one comes before what was there
     environ |= setting.variables
     return environ
 

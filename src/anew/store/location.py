@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,16 +76,22 @@ def find_store(start: Path | None = None) -> Store:
     return Store(Path(data) / "anew")
 
 
+def setting(name: str) -> str:
+    """A variable of Anew's, "" for none. Below `anew run` they are out of sight of the script, see capture/trace.c."""
+    hidden = getattr(sys.modules.get("anew_boot"), "VARIABLES", {})
+    return os.environ.get(name, "") or str(hidden.get(name, ""))
+
+
 def named_store() -> str:
     """The folder that ANEW_STORE names; "" when it names none."""
-    named = os.environ.get("ANEW_STORE", "")
+    named = setting("ANEW_STORE")
     return "" if _ADDRESS.match(named) else named
 
 
 def server_address() -> str:
     """The server that runs are sent to, "" for none: ANEW_SERVER, or ANEW_STORE where that is an address."""
     for name in ("ANEW_SERVER", "ANEW_STORE"):
-        value = os.environ.get(name, "")
+        value = setting(name)
         if _ADDRESS.match(value):
             return value.rstrip("/")
     return ""

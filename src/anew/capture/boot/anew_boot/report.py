@@ -7,7 +7,7 @@ import json
 import os
 import sys
 
-from anew_boot import entropy
+from anew_boot import entropy, trace
 
 TYPE_CHECKING = False  # typing itself would be a third of this folder's start-up time
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def report() -> dict[str, Any]:
         "executable": sys.executable,
         "version": sys.version,
         "prefix": sys.prefix,
+        "prefixes": sorted({sys.prefix, sys.base_prefix, sys.exec_prefix}),
         "cwd": _cwd(),
         "modules": _modules(),
         "generators": entropy.generators,
@@ -106,6 +107,7 @@ def _native() -> dict[str, Any]:
             paths = {line.split(None, 5)[5].strip() for line in file if ".so" in line}
     except (OSError, IndexError):
         return found
+    trace.loaded(paths)
     for path in sorted(paths):
         name = os.path.basename(path)
         if any(word in name.lower() for word in _NATIVE):

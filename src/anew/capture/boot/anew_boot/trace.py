@@ -9,6 +9,8 @@ import sys
 import time
 from _thread import get_ident
 
+from anew_boot import VARIABLES
+
 TYPE_CHECKING = False  # typing itself would be a third of this folder's start-up time
 if TYPE_CHECKING:
     from typing import Any
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
 _O_TRUNC, _O_ACCMODE, _O_CREAT = os.O_TRUNC, 3, os.O_CREAT
 _MOST_PRE_BYTES = 256 << 20
 _SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/", "/lib/", "/lib64/", "/bin/", "/sbin/", "/run/")
+_SHARED = (
+    "sem.", "psm_", "torch_", "joblib_memmapping", "__KMP_", "pymp-", "nccl-", "cuda.shm.", "vader_segment",
+    "PostgreSQL.",
+)  # fmt: skip
 
 _spool = _root = ""
 _skip: tuple[str, ...] = ()
@@ -29,7 +35,7 @@ def start(spool: str, root: str, preloaded: bool) -> None:
     global _spool, _root, _skip, _preloaded
     _spool, _root, _preloaded = spool, root, preloaded
     prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.path.dirname(spool))}
-    prefixes |= {os.environ.get("ANEW_STORE_PATH", "")} | set(os.environ.get("ANEW_SKIP", "").split(":"))
+    prefixes |= {VARIABLES.get("ANEW_STORE_PATH", "")} | set(VARIABLES.get("ANEW_SKIP", "").split(":"))
     _skip = tuple(p + "/" for p in prefixes if p and p != "/" and not (root + "/").startswith(p + "/"))
     sys.addaudithook(_hook)
     if hasattr(os, "register_at_fork"):
@@ -53,11 +59,24 @@ def note(kind: str, path: str, info: os.stat_result | None = None) -> None:
 
 
 def ignored(path: str) -> bool:
-    if path.startswith(_skip) or "/site-packages/" in path or "/dist-packages/" in path or "/.git/" in path:
-        return True
-    if _root and path.startswith(_root + "/"):
+    """What is never data: installed packages, the system, caches of bytecode."""
+    return installed(path) or of_system(path) or (path.endswith(".pyc") and not _inside(path))
+
+
+def installed(path: str) -> bool:
+    return path.startswith(_skip) or "/site-packages/" in path or "/dist-packages/" in path or "/.git/" in path
+
+
+def of_system(path: str) -> bool:
+    if _inside(path):
         return False
-    return path.startswith(_SYSTEM) or path.endswith((".pyc", ".so"))
+    if path.startswith("/dev/shm/"):  # a disk like others, but for what processes share there
+        return path.startswith(_SHARED, len("/dev/shm/"))
+    return path.startswith(_SYSTEM)
+
+
+def _inside(path: str) -> bool:
+    return bool(_root) and path.startswith(_root + "/")
 
 
 def fnv(text: str) -> int:
@@ -117,6 +136,8 @@ def _opened(path: Any, mode: str | None, flags: int) -> None:
     if (path, kind) in _seen or ignored(path):
         return
     if kind == "r":
+        if path.endswith(".so") and not _inside(path):
+            return  # what is loaded is noted as that
         info = os.stat(path)
         if not stat.S_ISREG(info.st_mode):
             return
@@ -190,7 +211,45 @@ def _linked(args: tuple[Any, ...]) -> None:
             note("l", path)
 
 
+def compiled(path: str) -> None:
+    """Note a program or a library that is part of the run: neither the system's nor an installed package's."""
+    path = os.path.abspath(path)
+    if (path, "e") in _seen or installed(path) or of_system(path) or not os.path.isfile(path):
+        return
+    _seen.add((path, "e"))
+    note("e", path, os.stat(path))
+
+
+def loaded(paths: set[str]) -> None:
+    """Note the libraries of this process; the preloaded tracer does so by itself."""
+    for path in sorted(paths):
+        if not _preloaded and path.startswith("/"):
+            compiled(path)
+
+
+def _executed(args: tuple[Any, ...]) -> None:
+    """`args`: the program, its words, and, from subprocess, the folder it is started in."""
+    program = args[0] if args[0] is not None else args[1][0] if isinstance(args[1], (list, tuple)) else args[1]
+    if not _preloaded and not isinstance(program, int):
+        name = os.fsdecode(program)
+        folder = os.fsdecode(args[2]) if len(args) > 3 and args[2] else ""
+        found = os.path.join(folder, name) if "/" in name else shutil.which(name)
+        if found:
+            compiled(found)
+
+
+def _loaded(args: tuple[Any, ...]) -> None:
+    name = args[1] if len(args) > 1 else args[0]
+    if not _preloaded and isinstance(name, (str, bytes)) and "/" in os.fsdecode(name):
+        compiled(os.fsdecode(name))
+
+
 _OTHERS = {
+    "import": _loaded,
+    "ctypes.dlopen": _loaded,
+    "subprocess.Popen": _executed,
+    "os.exec": _executed,
+    "os.posix_spawn": _executed,
     "os.rename": _renamed,
     "os.mkdir": _folder_made,
     "os.remove": _removed,
