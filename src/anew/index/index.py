@@ -260,6 +260,17 @@ class Index:
 
         return self._ask(question)
 
+    def stored(
+        self, query: str | Node = "", *, sort: Sequence[str | Order] | None = None, limit: int | None, offset: int = 0
+    ) -> list[bytes]:
+        """As `search`, not strict: each document as bytes for `unpack`, by which one that did not change is known."""
+
+        def question(catalogue: Catalogue) -> list[bytes]:
+            selection = self._select(catalogue, query, strict=False)
+            return catalogue.stored(self._rows(selection, query, sort, limit, offset).tolist())
+
+        return self._ask(question)
+
     def page(
         self, query: str | Node = "", *, sort: Sequence[str | Order] | None = None, limit: int = 50, after: str = ""
     ) -> tuple[list[dict[str, Any]], str]:

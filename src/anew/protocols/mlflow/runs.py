@@ -11,6 +11,7 @@ from anew.hub import Hub
 from anew.index.query import And, In, IsNull, Node, Or, Present
 from anew.index.query import Field as Index
 from anew.protocols.mlflow import fields
+from anew.protocols.mlflow.answers import answers_of
 from anew.protocols.mlflow.entities import RUN_NAME, STATUSES, fresh_run, run, run_info
 from anew.protocols.mlflow.errors import invalid, missing
 from anew.protocols.mlflow.experiments import VIEW, adopt_projects, check_active, find, view
@@ -161,10 +162,10 @@ def search(call: Call) -> dict[str, Any]:
     index = hub.index()
     parts: list[Node] = [In(Index("", "project"), tuple(names)), *_view_nodes(view(sent["run_view_type"]))]
     parts += [run_node(hub, condition) for condition in conditions]
-    found = index.search(And(tuple(parts)), sort=order, limit=most + 1, offset=start, strict=False)
+    found = index.stored(And(tuple(parts)), sort=order, limit=most + 1, offset=start)
     answer: dict[str, Any] = {}
     if found:
-        answer["runs"] = [run(hub, document) for document in found[:most]]
+        answer["runs"] = [answers_of(hub).run(hub, stored) for stored in found[:most]]
     if len(found) > most:
         answer["next_page_token"] = token_of(start + most)
     return answer
