@@ -158,6 +158,55 @@ def test_compiled_code_outside_of_the_project(project: Project, tmp_path: Path) 
 
 
 @needs_shim
+def test_a_large_one_outside_is_known_by_its_digest_and_the_grade_says_so(project: Project, tmp_path: Path) -> None:
+    tool = compiled(tmp_path / "a" / "b" / "c" / "d" / "tool", TOOL)
+    with tool.open("ab") as file:
+        file.truncate(65 << 20)
+    project.write("main.py", f"import subprocess; print(subprocess.check_output([{str(tool)!r}]))")
+    run = project.run("main.py")
+    grade = project.json("show", "last")["grade"]
+    assert (grade["letter"], [gap["what"] for gap in grade["missing"]]) == ("B", [str(tool)])
+    assert project.reproduce(run)["verdict"] == "identical"
+    with tool.open("r+b") as file:
+        file.truncate(66 << 20)
+    verdict = project.reproduce(run)
+    assert (verdict["verdict"], {gap["factor"] for gap in verdict["missing"]}) == ("not_reproducible", {"code"})
+
+
+@needs_shim
+@pytest.mark.parametrize("mark", ["pyvenv.cfg", "conda-meta/history"])
+@pytest.mark.parametrize("inside", [True, False])
+def test_what_is_installed_in_an_environment_is_no_part_of_it(
+    project: Project, tmp_path: Path, mark: str, inside: bool
+) -> None:
+    folder = (project.root if inside else tmp_path / "far") / "env"
+    tool = compiled(folder / "bin" / "tool", TOOL)
+    (folder / mark).parent.mkdir(exist_ok=True)
+    (folder / mark).write_text("")
+    project.write("main.py", f"import subprocess; print(subprocess.check_output([{str(tool)!r}]))")
+    project.run("main.py")
+    assert not inputs(project)
+
+
+@needs_shim
+def test_signals_are_as_they_were_after_shells_of_many_threads(project: Project) -> None:
+    project.write(
+        "main.py",
+        "import os, signal, threading\n"
+        "ways = ['sleep 0.2', 'true', 'exit 3', 'kill -9 $$']\n"
+        "found = {}\n"
+        "def go(way): found[way] = os.system(way)\n"
+        "threads = [threading.Thread(target=go, args=(way,)) for way in ways]\n"
+        "[t.start() for t in threads]; [t.join() for t in threads]\n"
+        "print([found[way] for way in ways], signal.getsignal(signal.SIGINT) is signal.default_int_handler)\n"
+        "print(os.popen('echo back').read()); os.kill(os.getpid(), signal.SIGINT)\n",
+    )
+    done = project.anew("run", "main.py", code=None)
+    assert "[0, 0, 768, 9] True\nback\n" in done.stdout
+    assert "KeyboardInterrupt" in done.stderr
+
+
+@needs_shim
 def test_a_script_outside_of_the_project_stays_executable(project: Project, tmp_path: Path) -> None:
     for name in ("tool", "tool.sh"):
         path = tmp_path / "bin" / name

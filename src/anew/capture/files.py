@@ -146,6 +146,12 @@ def _kept(spool: Path) -> frozenset[str]:
         return frozenset()
 
 
+@functools.lru_cache(4096)
+def _is_environment(folder: str) -> bool:
+    """Whether a virtual or a conda environment is there: what is below it was installed."""
+    return any(os.path.exists(f"{folder}/{mark}") for mark in ("pyvenv.cfg", "conda-meta"))
+
+
 class Sorter:
     """Says of a path what it is to a run whose project is `root`."""
 
@@ -163,9 +169,13 @@ class Sorter:
         return path.startswith(self._below)
 
     def installed(self, path: str, prefixes: Collection[str]) -> bool:
-        """Whether what was executed or loaded there belongs to the system or an interpreter, and not to the run."""
-        if self.inside(path):
-            return False
+        """Whether what was executed or loaded there belongs to the system or an environment, and not to the run."""
+        inside = self.inside(path)
+        for folder in Path(path).parents:
+            if inside and str(folder) == self._root:
+                return False
+            if _is_environment(str(folder)):
+                return True
         return path.startswith(_PROGRAMS) or any(path.startswith(f"{prefix.rstrip('/')}/") for prefix in prefixes)
 
     def ignored(self, path: str, *, compiled: bool = False) -> bool:

@@ -884,11 +884,28 @@ int execle(const char *path, const char *first, ...) {
 DEFINE_SPAWN(posix_spawn)
 DEFINE_SPAWN(posix_spawnp)
 
+/* While a shell of `system` runs, in whichever thread, this process does not hear what is meant for that one. */
+static void hear_no_break(int more) {
+    static atomic_flag busy = ATOMIC_FLAG_INIT;
+    static int shells;
+    static struct sigaction on_int, on_quit;
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    while (atomic_flag_test_and_set(&busy)) {}
+    if (more > 0 && shells++ == 0) {
+        sigaction(SIGINT, &ignore, &on_int);
+        sigaction(SIGQUIT, &ignore, &on_quit);
+    } else if (more < 0 && --shells == 0) {
+        sigaction(SIGINT, &on_int, NULL);
+        sigaction(SIGQUIT, &on_quit, NULL);
+    }
+    atomic_flag_clear(&busy);
+}
+
 /* As POSIX has it; the C library's own would start the shell without a call that we see. */
 int system(const char *line) {
     REAL(int, "system", const char *);
     if (!active || !line) return real(line);
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, on_int, on_quit;
+    struct sigaction on_int, on_quit;
     sigset_t child, before_call, defaults;
     posix_spawnattr_t attributes;
     char *argv[] = {"sh", "-c", (char *)line, NULL};
@@ -897,8 +914,9 @@ int system(const char *line) {
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     sigemptyset(&defaults);
-    sigaction(SIGINT, &ignore, &on_int);
-    sigaction(SIGQUIT, &ignore, &on_quit);
+    sigaction(SIGINT, NULL, &on_int);
+    sigaction(SIGQUIT, NULL, &on_quit);
+    hear_no_break(1);
     sigprocmask(SIG_BLOCK, &child, &before_call);
     if (on_int.sa_handler != SIG_IGN) sigaddset(&defaults, SIGINT);
     if (on_quit.sa_handler != SIG_IGN) sigaddset(&defaults, SIGQUIT);
@@ -915,8 +933,7 @@ int system(const char *line) {
                 break;
             }
     posix_spawnattr_destroy(&attributes);
-    sigaction(SIGINT, &on_int, NULL);
-    sigaction(SIGQUIT, &on_quit, NULL);
+    hear_no_break(-1);
     sigprocmask(SIG_SETMASK, &before_call, NULL);
     return status;
 }

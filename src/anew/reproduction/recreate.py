@@ -170,7 +170,7 @@ def _inputs(document: dict[str, Any], objects: Objects, space: Workspace) -> Non
                     _copy(original, space.root / path)
                 continue
             why = "it changed while the run read it" if item.get("changed") else "its content was never captured"
-            space.lacks("data", path, why, f"call anew.use({path!r}) before reading it")
+            space.lacks(_factor(item), path, why, f"call anew.use({path!r}) before reading it")
             continue
         if not item.get("outside"):
             _restore_input(item, original, objects, space)
@@ -260,7 +260,7 @@ def _restore_input(item: dict[str, Any], original: Path, objects: Objects, space
         why = "only its digest was kept, and the file there now is another one, or gone"
     except AnewError as error:
         why = str(error)
-    space.lacks("data", item["path"], why, f"put the file with digest {item['digest'][:12]}… back at {original}")
+    space.lacks(_factor(item), item["path"], why, f"put the file with digest {item['digest'][:12]}… back at {original}")
 
 
 def _outside_input(item: dict[str, Any], mentioned: str, objects: Objects, space: Workspace) -> None:
@@ -274,12 +274,16 @@ def _outside_input(item: dict[str, Any], mentioned: str, objects: Objects, space
             try:
                 objects.restore_file(item["digest"], target, executable=bool(item.get("executable")))
             except AnewError as error:
-                space.lacks("data", path, str(error), "anew verify")
+                space.lacks(_factor(item), path, str(error), "anew verify")
         if _has_digest(objects, Path(path), item["digest"]) or target.exists():
             return
     if not _has_digest(objects, Path(path), item["digest"]):
         why = "it lies outside of the project, and is gone or another one now"
-        space.lacks("data", path, why, f"put the file with digest {item['digest'][:12]}… back at {path}")
+        space.lacks(_factor(item), path, why, f"put the file with digest {item['digest'][:12]}… back at {path}")
+
+
+def _factor(item: dict[str, Any]) -> str:
+    return "code" if item.get("role") == "program" else "data"
 
 
 def _text_of_code(document: dict[str, Any], objects: Objects) -> str:
