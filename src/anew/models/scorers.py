@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,11 +22,21 @@ class ScorerVersion:
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """Of how many traces that come in a scorer would judge: so it was asked for."""
+
+    id: str
+    rate: float  # from 0 to 1
+    filter: str | None = None
+
+
+@dataclass(frozen=True)
 class Scorer:
     id: str
     project_id: str
     name: str
     versions: Mapping[int, ScorerVersion] = field(default_factory=dict)  # by number, ascending
+    sampling: Sampling | None = None
 
     def version(self, number: int | None = None) -> ScorerVersion:
         """A version, the latest for None. Raises NotFound."""
@@ -48,6 +58,12 @@ class Scorers(View):
         self.refresh()
         found = [scorer for scorer in self._scorers.values() if scorer.project_id == project_id]
         return sorted(found, key=lambda scorer: scorer.name)
+
+    def having(self, ids: Collection[str]) -> list[Scorer]:
+        """Those of these ids, in that order."""
+        self.refresh()
+        found = {scorer.id: scorer for scorer in self._scorers.values()}
+        return [found[one] for one in dict.fromkeys(ids) if one in found]
 
     def get(self, project_id: str, name: str) -> Scorer:
         """Raises NotFound."""
@@ -86,6 +102,19 @@ class Scorers(View):
 
         self.change("scorer", name, make, actor)
 
+    def sample(
+        self, project_id: str, name: str, rate: float, filter_text: str | None, actor: str | None = None
+    ) -> Scorer:
+        """Say of how many traces a scorer would judge. Raises NotFound."""
+
+        def make() -> dict[str, Any]:
+            self.get(project_id, name)
+            body = {"action": "sample", "project": project_id, "version": None, "id": uuid.uuid4().hex}
+            return body | {"rate": rate, "filter": filter_text}
+
+        self.change("scorer", name, make, actor)
+        return self.get(project_id, name)
+
     def _apply(self, entry: dict[str, Any]) -> None:
         if entry["kind"] != "scorer":
             return
@@ -97,6 +126,8 @@ class Scorers(View):
             scorer = known or Scorer(body["id"], body["project"], name)
             version = ScorerVersion(number, entry["time"], body["text"])
             self._scorers[place] = replace(scorer, versions={**scorer.versions, number: version})
+        elif body["action"] == "sample" and known:
+            self._scorers[place] = replace(known, sampling=Sampling(body["id"], body["rate"], body["filter"]))
         elif body["action"] == "delete" and known:
             left = {key: version for key, version in known.versions.items() if number not in (None, key)}
             if left:

@@ -8,6 +8,7 @@ from protocols.conformance.steps import *
 
 SCORER_ROUTES = V3 + "scorers/"
 _JUDGE = '{"name": "judge", "instructions_judge_pydantic_data": {"model": "openai:/x", "instructions": "fine?"}}'
+_GATEWAY = '{"name": "of a gateway", "instructions_judge_pydantic_data": {"model": "gateway:/judge"}}'
 _NO_MODEL = '{"instructions_judge_pydantic_data": {"model": ""}}'
 
 
@@ -21,6 +22,15 @@ def _ask(what: str, **query: str) -> Step:
 
 def _delete(**body: Any) -> Step:
     return delete(SCORER_ROUTES + "delete", {"experiment_id": "{exp}", **body})
+
+
+def _sample(name: Any = "judge", rate: Any = 0.0, exp: Any = "{exp}", **more: Any) -> Step:
+    body = {"experiment_id": exp, "name": name, "sample_rate": rate, **more}
+    return Step("PUT", SCORER_ROUTES + "online-config", body=body)
+
+
+def _configs(*ids: str) -> Step:
+    return get(SCORER_ROUTES + "online-configs", {"scorer_ids": list(ids)})
 
 
 SCORERS: list[Scenario] = [
@@ -72,5 +82,37 @@ SCORERS: list[Scenario] = [
         get(SCORER_ROUTES + "list", {"experiment_id": "999999999"}),
         get(SCORER_ROUTES + "get", {"name": "there"}),
         get(SCORER_ROUTES + "online-configs"),
+    ),
+    scenario(
+        "scorers: run by the server they are not",
+        experiment("scorers online"),
+        _register(save={"id": "scorer_id"}),
+        _register("another", save={"other": "scorer_id"}),
+        _configs("{id}"),
+        _sample(rate=0.5),
+        _sample(),
+        _configs("{id}", "{other}"),
+        _sample(rate=0, filter_string="tags.a = 'b'"),
+        _sample(filter_string=None),
+        _configs("{id}", "{id}"),
+        _sample(rate=1),
+        _configs("{id}"),
+        [_sample(rate=rate) for rate in (-0.1, 1.1, None, "")],
+        instead(_sample(rate="x"), rejects()),
+        _sample(rate="0"),
+        [_sample(filter_string=text) for text in ("", "colour = 'x'")],
+        instead(_sample(filter_string=5), rejects(rule="said as of every other field")),
+        [_sample(name) for name in ("nobody", "", None)],
+        [_sample(exp=exp) for exp in ("", "999999999")],
+        _delete(name="judge"),
+        _configs("{id}"),
+        _sample(),
+        _register(save={"id": "scorer_id"}),
+        _configs("{id}"),
+        instead(_register("of a gateway", _GATEWAY), accepts("there is no gateway here to know the model")),
+        instead(
+            _sample("of a gateway", 0.5),
+            rejects(rule="nothing here runs scorers", message="Scorer 'of a gateway' can't be started: this server…"),
+        ),
     ),
 ]

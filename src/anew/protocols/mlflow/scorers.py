@@ -14,8 +14,9 @@ from anew.projects import Project
 from anew.protocols.mlflow.entities import Json, milliseconds
 from anew.protocols.mlflow.errors import invalid, missing
 from anew.protocols.mlflow.experiments import check_active, find
-from anew.protocols.mlflow.messages import TEXT, TEXTS, WHOLE, Message
+from anew.protocols.mlflow.messages import NUMBER, TEXT, TEXTS, WHOLE, Message
 from anew.protocols.mlflow.trace_document import both_v3
+from anew.protocols.mlflow.trace_filters import parse_filter
 from anew.routes import Call, Route
 
 _REGISTER = Message(experiment_id=TEXT.needed, name=TEXT.needed, serialized_scorer=TEXT.needed)
@@ -23,6 +24,7 @@ _LIST = Message(experiment_id=TEXT, experiment_ids=TEXTS)
 _VERSIONS = Message(experiment_id=TEXT.needed, name=TEXT.needed)
 _ONE = Message(experiment_id=TEXT.needed, name=TEXT.needed, version=WHOLE)
 _CONFIGS = Message(scorer_ids=TEXTS.needed)
+_SAMPLE = Message(experiment_id=TEXT.needed, name=TEXT.needed, sample_rate=NUMBER.needed, filter_string=TEXT.optional)
 # Where a scorer holds source code, which the client that loads it runs.
 _CODE = "call_source"
 # Where it may name the language model that judges.
@@ -157,10 +159,48 @@ def _version(scorer: Scorer, said: Json) -> ScorerVersion:
         ) from None
 
 
+def set_online_config(call: Call) -> Json:
+    """Say of how many traces a scorer judges by itself: of none. More is refused, for nothing here runs scorers."""
+    said = _SAMPLE.read(call)
+    rate, filter_text = said["sample_rate"], said["filter_string"]
+    if not 0 <= rate <= 1:
+        raise invalid(f"sample_rate must be between 0.0 and 1.0, got {rate}")
+    if filter_text:
+        parse_filter(filter_text)
+    scorer = _scorer(call, said)
+    if rate > 0:
+        raise invalid(_why_not(scorer))
+    kept = of(call.hub).sample(scorer.project_id, scorer.name, rate, filter_text, call.actor)
+    return {"config": _sampling(kept)}
+
+
+def _why_not(scorer: Scorer) -> str:
+    found = json.loads(scorer.version().text)
+    models = [str(found[name].get("model")) for name in _JUDGES if isinstance(found.get(name), dict)]
+    if any(model.startswith("gateway:/") for model in models):
+        return f"Scorer '{scorer.name}' can't be started: this server runs no scorers. mlflow.genai.evaluate does."
+    return (
+        f"Scorer '{scorer.name}' does not use a gateway model. Automatic evaluation is only supported for scorers that "
+        "use gateway models."
+    )
+
+
+def _sampling(scorer: Scorer) -> Json:
+    sampling = scorer.sampling
+    assert sampling is not None
+    found: Json = {
+        "online_scoring_config_id": sampling.id,
+        "scorer_id": scorer.id,
+        "sample_rate": sampling.rate,
+        "experiment_id": scorer.project_id,
+    }
+    return found | ({} if sampling.filter is None else {"filter_string": sampling.filter})
+
+
 def online_configs(call: Call) -> Json:
-    """How the server runs scorers by itself, which ours does not; the client asks for it beside every scorer."""
-    _CONFIGS.read(call)
-    return {"configs": []}
+    """How scorers would be run; the client asks for it beside every scorer."""
+    found = of(call.hub).having(_CONFIGS.read(call)["scorer_ids"])
+    return {"configs": [_sampling(scorer) for scorer in found if scorer.sampling]}
 
 
 ROUTES: list[Route] = [
@@ -170,4 +210,5 @@ ROUTES: list[Route] = [
     *both_v3("GET", "scorers/get", get),
     *both_v3("DELETE", "scorers/delete", delete, scope="write"),
     *both_v3("GET", "scorers/online-configs", online_configs),
+    *both_v3("PUT", "scorers/online-config", set_online_config, scope="write"),
 ]
