@@ -571,3 +571,12 @@ def test_nothing_is_called_identical_whose_record_broke_off(project: Project) ->
     assert (verdict["verdict"], verdict["error"]) == ("failed", "its record is incomplete: RuntimeError: no more")
     verdict = project.reproduce(project.run("s.py", PYTHONPATH=broken))
     assert verdict["verdict"] == "not_reproducible" and verdict["missing"][0]["what"] == "the record"
+
+
+@pytest.mark.parametrize(
+    "reading", ["time.perf_counter() - began", "time.process_time()", "timeit.timeit('1+1', number=9)"]
+)
+def test_a_clock_that_measures_is_found_too(project: Project, reading: str) -> None:
+    project.write("s.py", f"import time, timeit\nbegan = time.perf_counter()\nprint('index', {reading})\n")
+    verdict = project.reproduce(project.run("s.py"))
+    assert verdict["verdict"] == "diverged" and factors(verdict) == {"time"}

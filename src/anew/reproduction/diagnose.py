@@ -22,7 +22,8 @@ from anew.reproduction.record import Record
 from anew.reproduction.trial import Setting, make_aside
 
 _CLOCK_WORDS = re.compile(
-    r"\btime\s*\(|time_ns|datetime|\bnow\s*\(|today\s*\(|utcnow|localtime|gmtime|strftime|\bdate\b|clock"
+    r"\btime\s*\(|time_ns|datetime|\bnow\s*\(|today\s*\(|utcnow|localtime|gmtime|strftime|\bdate\b|clock|"
+    r"perf_counter|process_time|thread_time|timeit"
 )
 _ONE_THREAD = dict.fromkeys(
     [

@@ -62,6 +62,10 @@ def start(spool: str, root: str, key: str, preloaded: bool, midway: bool = False
     STARTED = True
     from anew_boot import entropy, listen, report, trace
 
+    if VARIABLES.get("ANEW_CLOCK"):
+        from anew_boot import clock
+
+        clock.hold()
     trace.start(spool, root, preloaded)
     if key:
         entropy.start(spool, root, key, midway)
