@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from anew.hub import Hub
@@ -40,7 +41,8 @@ def made(hub: Hub, name: str, **params: str) -> str:
 
 
 def found(hub: Hub, text: str, **more: Any) -> list[str]:
-    answer = post(hub, runs.search, experiment_ids=["0"], filter=text, **more)
+    # Runs come encoded: what a client gets is read.
+    answer = orjson.loads(orjson.dumps(post(hub, runs.search, experiment_ids=["0"], filter=text, **more)))
     return [run["info"]["run_name"] for run in answer.get("runs", [])]
 
 
