@@ -138,3 +138,11 @@ def test_a_table_of_optunas_trials(tmp_path: Path) -> None:
     row = "0,0.5,2026-11-21 {0}:04:05.100000,0 days 00:00:0{1}.036000,1.5,COMPLETE\n"
     result = of_files(tmp_path, "t.csv", (head + row.format("03", 0)).encode(), (head + row.format("04", 1)).encode())
     assert result.equal and set(result.rules) == {"dates", "durations"}, result
+
+
+def test_what_joblib_keeps_of_a_call(tmp_path: Path) -> None:
+    one, two = (
+        {"duration": took, "input_args": {"x": "3"}, "time": at} for took, at in ((0.3, START + 5), (0.4, START + 3610))
+    )
+    result = of_files(tmp_path, "metadata.json", json.dumps(one).encode(), json.dumps(two).encode())
+    assert result.equal and set(result.rules) == {"dates", "durations"}, result

@@ -48,8 +48,8 @@ _ALONE = re.compile(rf"time{_UNIT}")
 _COMPANY = word_set(
     "epoch epochs batch batches fold folds loss losses acc accuracy auc logloss rmse mae mse f1 precision recall lr "
     "perplexity ppl bleu learning_rate grad_norm gnorm norm_grad state state_dict model_state_dict optimizer "
-    "optimizer_state_dict total_timesteps timesteps n_updates tok_per_sec"
-)  # that only a program that learns gives
+    "optimizer_state_dict total_timesteps timesteps n_updates tok_per_sec input_args"
+)  # that only a program that learns gives, or joblib of a call it keeps
 _TRAINING = word_set("epoch epochs loss train_loss lr learning_rate total_timesteps time_elapsed")
 _COUNTS = frozenset(["epoch", "epochs", "step", "steps", "iter", "iteration", "batch", "round", "fold", "trial"])
 _INDEX = frozenset(["id", "ids", "index", "idx", "rowid", "uuid", "uid", "no", "nr"])
