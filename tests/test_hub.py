@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from anew import hub as hub_module
+from anew.cli import main
 from anew.errors import UsageError
 from anew.hub import Hub
 from anew.server.serve import _listen
@@ -144,3 +145,30 @@ def test_an_answer_does_not_wait_for_an_acknowledgement() -> None:
 
     asyncio.run(main())
     assert seen and seen[0]
+
+
+def test_verify_looks_at_all_that_has_journals(
+    hub: Hub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model_id = hub.create("models", {"project": "p"})
+    hub.put_content("models", model_id, "model.pkl", b"weights")
+    hub.close()
+    monkeypatch.setenv("ANEW_STORE", str(hub.store.root))
+    assert main(["verify", "--json"]) == 0
+    journal = hub.store.root / "models" / model_id / "journal"
+    data = bytearray(journal.read_bytes())
+    data[len(data) // 2] ^= 1
+    journal.write_bytes(data)
+    assert main(["verify"]) == 1
+    assert str(journal) in capsys.readouterr().out
+
+
+def test_verify_misses_the_files_of_a_model(
+    hub: Hub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model_id = hub.create("models", {"project": "p"})
+    hub.event("models", model_id, "output", {"path": "m", "digest": "ab" * 32, "size": 1, "stored": True})
+    hub.close()
+    monkeypatch.setenv("ANEW_STORE", str(hub.store.root))
+    assert main(["verify"]) == 1
+    assert f"broken model {hub.store.root / 'models' / model_id}: 1 objects" in capsys.readouterr().out

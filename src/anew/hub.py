@@ -17,13 +17,12 @@ from anew.models.registry import Registry
 from anew.projects import Projects
 from anew.store.journal import JournalWriter
 from anew.store.ledger import Ledger
-from anew.store.location import Store
+from anew.store.location import KINDS, Store
 from anew.store.objects import Objects
 from anew.store.objects.disk import flush_files
 from anew.store.objects.values import FileRef
 from anew.store.uploads import Uploads
 
-KINDS = ("runs", "models", "traces", "files", "datasets")
 _MOST_OPEN = 256
 _SYNC_EVERY_S = 1.0
 _LOOK_EVERY_S = 0.25

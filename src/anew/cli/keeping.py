@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from anew._version import __version__
 from anew.cli import text
 from anew.errors import ERROR, OK
-from anew.store.location import Store, find_store
+from anew.store.location import KINDS, Store, find_store
 
 if TYPE_CHECKING:
     from anew.store.objects import Objects
@@ -29,7 +29,7 @@ def verify(arguments: argparse.Namespace) -> int:
     store = find_store()
     problems: list[dict[str, str]] = []
     journals = frames = 0
-    for path in sorted(store.runs.glob("*/journal*")):
+    for path in sorted(path for kind in KINDS for path in (store.root / kind).glob("*/journal*")):
         count, problem = verify_journal(path)
         journals, frames = journals + 1, frames + count
         if problem:
@@ -38,11 +38,12 @@ def verify(arguments: argparse.Namespace) -> int:
     if problem:
         problems.append({"kind": "ledger", "where": str(store.ledger), "message": problem})
     problems += _lost_runs(store)
+    there = [kind for kind in KINDS if (store.root / kind).is_dir()]
     with Objects(store.objects) as objects:
         problems += [
             {"kind": found.kind, "where": str(found.where), "message": found.message} for found in objects.verify()
         ]
-        problems += _lost_objects(store, objects)
+        problems += [problem for kind in there for problem in _lost_objects(store, objects, kind)]
     body = {"store": str(store.root), "journals": journals, "frames": frames, "ledger_entries": entries}
     if arguments.json:
         text.say_json(body | {"problems": problems})
@@ -72,21 +73,22 @@ def _lost_runs(store: Store) -> Iterator[dict[str, str]]:
             yield {"kind": "run", "where": str(store.run(run_id)), "message": message}
 
 
-def _lost_objects(store: Store, objects: Objects) -> Iterator[dict[str, str]]:
-    """Runs that refer to content which is not in the store any more."""
+def _lost_objects(store: Store, objects: Objects, kind: str) -> Iterator[dict[str, str]]:
+    """Runs, or what else `kind` says, that refer to content which is not in the store any more."""
     from anew.index import Index
 
-    index = Index(store.root)
+    index = Index(store.root, kind)
     index.refresh()
     try:
         for document in index.search("", limit=None):
-            kept = [item for kind in ("inputs", "outputs") for item in document[kind] if item.get("stored")]
+            kept = [item for part in ("inputs", "outputs") for item in document[part] if item.get("stored")]
             digests = {item.get("stored_as") or item["digest"] for item in kept if item.get("digest")}
             digests |= {(document.get("code") or {}).get("tree"), (document.get("environment") or {}).get("digest")}
             missing = [digest for digest in sorted(filter(None, digests)) if not objects.has(digest)]
             if missing:
                 message = f"{len(missing)} objects that it refers to are gone, the first of them {missing[0][:12]}…"
-                yield {"kind": "run", "where": str(store.run(document["id"])), "message": message}
+                where = str(store.root / kind / document["id"])
+                yield {"kind": kind.removesuffix("s"), "where": where, "message": message}
     finally:
         index.close()
 

@@ -12,6 +12,7 @@ from anew.errors import StoreError, StoreFull
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 FORMAT = "anew 1\n"
+KINDS = ("runs", "models", "traces", "files", "datasets")  # what has journals; all but runs are made by a server
 _ADDRESS = re.compile(r"https?://")
 
 

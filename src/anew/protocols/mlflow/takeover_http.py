@@ -205,6 +205,17 @@ class Server:
                 {one["alias"]: int(one["version"]) for one in item.get("aliases") or ()},
                 sorted((_version(one) for one in versions), key=lambda version: version.number),
             )
+        self._leave_behind("webhooks", self._pages("GET", "webhooks", {"max_results": 100}, "webhooks"))
+        found = self._pages("POST", "/api/3.0/mlflow/datasets/search", {"max_results": 100}, "datasets")
+        self._leave_behind("evaluation datasets", found)
+
+    def _leave_behind(self, what: str, found: Iterator[Json]) -> None:
+        try:
+            count = sum(1 for _ in found)
+        except CouldNot:
+            return  # a server that has none such
+        if count:
+            self.problems.append((f"{count} {what}", "these are not taken over: make them here again"))
 
     def traces(self, experiment: theirs.Experiment) -> Iterator[theirs.Trace]:
         place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment.id}}

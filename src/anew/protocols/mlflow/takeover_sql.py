@@ -17,6 +17,7 @@ from anew.protocols.mlflow.takeover_model import CouldNot, Json
 from anew.protocols.mlflow.trace_document import duration, timestamp
 
 MODEL_STATUSES = {1: "LOGGED_MODEL_PENDING", 2: "LOGGED_MODEL_READY", 3: "LOGGED_MODEL_UPLOAD_FAILED"}
+_LEFT_BEHIND = {"evaluation_datasets": "evaluation datasets", "scorers": "scorers", "webhooks": "webhooks"}
 _COLUMNS_OF_TRACES = {"session_id": "mlflow.trace.session"}
 _COUNTS = {
     "mlflow.trace.tokenUsage": ("input_tokens", "output_tokens", "total_tokens", "cache_read_input_tokens",
@@ -180,6 +181,11 @@ class Database:
                 [self._version(one) for one in self._rows("model_versions", "name = ?", name, order="version")
                  if one["current_stage"] != "Deleted_Internal"],
             )  # fmt: skip
+
+        for table, what in _LEFT_BEHIND.items():
+            count = len(self._rows(table))
+            if count:
+                self.problems.append((f"{count} {what}", "these are not taken over: make them here again"))
 
     def _version(self, row: sqlite3.Row) -> theirs.Version:
         tags = self._rows("model_version_tags", "name = ? AND version = ?", row["name"], row["version"])
