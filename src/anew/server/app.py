@@ -218,7 +218,10 @@ async def read_body(headers: dict[str, str], receive: Receive, most_bytes: int) 
 
 
 async def _send_json(send: Send, status: int, answer: Any) -> None:
-    body = orjson.dumps(answer, default=repr, option=orjson.OPT_NON_STR_KEYS)
+    try:
+        body = orjson.dumps(answer, default=repr, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # half a character, which the client sent and an error repeats
+        body = json.dumps(answer, default=repr).encode()
     headers = [*_JSON_HEADERS, (b"content-length", str(len(body)).encode())]
     if status == 401:
         headers.append((b"www-authenticate", b'Basic realm="anew"'))

@@ -93,6 +93,8 @@ def _collect_less() -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port < 65536:
+        raise UsageError(f"a port is a number from 0 to 65535, not {port}; --port 0 takes any that is free")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named: asyncio turns Nagle's delay off only for sockets that say TCP, and an answer whose head and
     # body go out apart would else wait 40 ms for the client's acknowledgement.

@@ -267,9 +267,9 @@ def send(call: Call, owner: Owner, path: str, shown: str = "") -> Response:
         found = _range(asked, size)
         if found is None:
             return Response(status_code=416, headers=headers | {"content-range": f"bytes */{size}"})
-        start, end = found
-        status = 206
-        headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
+        if found[1]:
+            (start, end), status = found, 206
+            headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
     headers["content-length"] = str(end - start)
     objects = call.hub.objects
     pieces = objects.iter_part(digest, start, end) if status == 206 else objects.iter_bytes(digest)
@@ -298,10 +298,10 @@ def _has_it(call: Call, etag: str, changed: float) -> bool:
 
 
 def _range(asked: str, size: int) -> tuple[int, int] | None:
-    """The bytes from … up to … of a Range header; all of them for one we don't take; None when there are none such."""
+    """The bytes from … up to … of a Range header; none from 0 for one we don't take; None when there are none such."""
     match = _RANGE.fullmatch(asked.strip())
     if match is None or not (match[1] or match[2]):
-        return 0, size
+        return 0, 0
     if not match[1]:
         return (max(0, size - int(match[2])), size) if int(match[2]) and size else None
     start, end = int(match[1]), min(int(match[2]) + 1 if match[2] else size, size)

@@ -171,7 +171,7 @@ def word_of(words: Mapping[int, str], *, strict: bool = False) -> Callable[[Any]
     def read(value: Any) -> str | None:
         if type(value) is int and (value in words or not strict):
             return words.get(value)
-        if value in known or value == "":
+        if isinstance(value, str) and (value in known or not value):
             return value or None
         if strict:
             raise ValueError

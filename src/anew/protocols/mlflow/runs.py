@@ -77,6 +77,8 @@ def active_document(hub: Hub, run_id: str) -> dict[str, Any]:
 def create(call: Call) -> dict[str, Any]:
     hub = call.hub
     sent = _CREATE.read(call)
+    if not call.body:
+        raise invalid("The body is empty: a run is made with an experiment_id, at least.")
     project = find(hub, sent["experiment_id"] or "0")
     start_ms = sent["start_time"] or 0
     name, tags = sent["run_name"], dict(sent["tags"])

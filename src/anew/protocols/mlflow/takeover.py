@@ -218,8 +218,13 @@ class Takeover:
     def _finish(self, kind: str, item: Owner, print_: str, document: Json | None) -> None:
         """Take over the files, and remember what was done: last, so that what was cut short is done again."""
         assert self.hub is not None
+        files = self.report.imported["files"]
         whole = self._files(kind, item, document is None)
-        self.hub.event(kind, item.id, "run", {_DONE: {"from": "mlflow", "fingerprint": print_, "whole": whole}})
+        done = {"from": "mlflow", "fingerprint": print_, "whole": whole}
+        if (document or {}).get(_DONE) == done and self.report.imported["files"] == files:
+            self.report.skipped[kind] += 1  # what could not come the last time can't come now, either
+            return
+        self.hub.event(kind, item.id, "run", {_DONE: done})
         self.hub.release(kind, item.id)
         self.report.imported[kind] += 1
 
