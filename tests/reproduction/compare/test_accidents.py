@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import tarfile
 import uuid
 import zipfile
 import zlib
@@ -134,8 +135,8 @@ def test_comments_of_zip_members(tmp_path: Path) -> None:
 
 
 def test_a_table_of_optunas_trials(tmp_path: Path) -> None:
-    head = "number,value,datetime_start,duration,params_x,state\n"
-    row = "0,0.5,2026-11-21 {0}:04:05.100000,0 days 00:00:0{1}.036000,1.5,COMPLETE\n"
+    head = "number,value,datetime_start,datetime_complete,duration,params_x,system_attrs_tpe:x,state\n"
+    row = "0,0.5,2026-11-21 {0}:04:05.1,2026-11-21 {0}:04:06.1,0 days 00:00:0{1}.036000,1.5,,COMPLETE\n"
     result = of_files(tmp_path, "t.csv", (head + row.format("03", 0)).encode(), (head + row.format("04", 1)).encode())
     assert result.equal and set(result.rules) == {"dates", "durations"}, result
 
@@ -146,3 +147,18 @@ def test_what_joblib_keeps_of_a_call(tmp_path: Path) -> None:
     )
     result = of_files(tmp_path, "metadata.json", json.dumps(one).encode(), json.dumps(two).encode())
     assert result.equal and set(result.rules) == {"dates", "durations"}, result
+
+
+def test_what_a_tar_says_of_itself(tmp_path: Path) -> None:
+    def packed(names: str, **said: str) -> bytes:
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as file:
+            for name in names:
+                member = tarfile.TarInfo(name)
+                member.pax_headers = said
+                file.addfile(member)
+        return out.getvalue()
+
+    assert of_files(tmp_path, "x.tar", packed("ab", mtime="1.5"), packed("ab", mtime="2.5")).rules == ("tar metadata",)
+    assert not of_files(tmp_path, "x.tar", packed("ab", comment="0.83"), packed("ab", comment="0.84")).equal
+    assert not of_files(tmp_path, "x.tar", packed("ab"), packed("ba")).equal

@@ -213,7 +213,8 @@ def test_zips_in_another_order_and_at_another_time(compared) -> None:
                 file.writestr(zipfile.ZipInfo(f"{name}.txt", (year, 1, 1, 0, 0, 0)), f"{name} {text}")
         return stream.getvalue()
 
-    assert compared("x.zip", made("ab", 2020), made("ba", 2021)).rules == ("layout", "zip times")
+    assert compared("x.zip", made("ab", 2020), made("ab", 2021)).rules == ("zip times",)
+    assert compared("x.zip", made("ab", 2020), made("ba", 2020)).where == "members"
     assert compared("x.zip", made("ab", 2020), made("ab", 2020, "acc 0.6")).where == "a.txt: line 1"
     assert compared("x.zip", made("ab", 2020), made("abc", 2020)).where == "c.txt"
 

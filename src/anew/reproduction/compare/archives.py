@@ -69,7 +69,7 @@ def compare_zip_headers(a: Zip, b: Zip, found: Findings) -> None:
     if any(x.date_time != y.date_time for x, y in pairs):
         found.mask("zip times")
     if list(infos_a) != list(infos_b):
-        found.mask("layout")
+        found.differ("members", "the same in another order")
     if any(_headers(x) != _headers(y) for x, y in pairs):
         found.mask("zip metadata")
     if any(x.compress_size != y.compress_size for x, y in pairs):
@@ -94,6 +94,8 @@ def compare_tars(a: bytes, b: bytes, found: Findings, content: Content) -> None:
     left, right = _tar(a), _tar(b)
     if not _same_names(set(left), set(right), found):
         return
+    if list(left) != list(right):
+        found.differ("members", "the same in another order")
     for name in sorted(left):
         if found.settled:
             return
@@ -104,6 +106,9 @@ def compare_tars(a: bytes, b: bytes, found: Findings, content: Content) -> None:
         if x != y:
             content(name, x, y, found.under(name))
     found.mask("tar metadata")
+
+
+_OF_THE_FILE = frozenset(["mtime", "atime", "ctime", "path", "linkpath", "size", "uid", "gid", "uname", "gname"])
 
 
 def _tar(data: bytes) -> dict[str, tuple[tuple[object, ...], bytes]]:
@@ -117,7 +122,8 @@ def _tar(data: bytes) -> dict[str, tuple[tuple[object, ...], bytes]]:
             stream = file.extractfile(member) if member.isreg() else None
             kept = stream.read() if stream else b""
             need(not member.isreg() or len(kept) == member.size, "a member cut short")
-            kind = (member.type, oct(member.mode), member.linkname, member.devmajor, member.devminor)
+            said = {key: value for key, value in member.pax_headers.items() if key not in _OF_THE_FILE}
+            kind = (member.type, oct(member.mode), member.linkname, member.devmajor, member.devminor, said)
             found[member.name] = kind, kept
         need(not data[file.offset :].strip(b"\0"), "bytes after the last member")
     return found

@@ -50,6 +50,7 @@ _COMPANY = word_set(
     "perplexity ppl bleu learning_rate grad_norm gnorm norm_grad state state_dict model_state_dict optimizer "
     "optimizer_state_dict total_timesteps timesteps n_updates tok_per_sec input_args"
 )  # that only a program that learns gives, or joblib of a call it keeps
+_OF_TRIALS = frozenset(["datetime_start", "datetime_complete"])  # Optuna's
 _TRAINING = word_set("epoch epochs loss train_loss lr learning_rate total_timesteps time_elapsed")
 _COUNTS = frozenset(["epoch", "epochs", "step", "steps", "iter", "iteration", "batch", "round", "fold", "trial"])
 _INDEX = frozenset(["id", "ids", "index", "idx", "rowid", "uuid", "uid", "no", "nr"])
@@ -98,6 +99,8 @@ def is_key_timing(name: str, siblings: Iterable[str]) -> bool:
     if not may_be_timing(name):
         return False
     others = [other for other in siblings if other != name]
+    if _joined(name) == "duration" and set(map(_joined, others)) >= _OF_TRIALS:
+        return True
     if is_speed(name):
         return bool({_joined(other) for other in others} & _TRAINING)
     return any(_is_company(other) or is_timing(other) for other in others) and not any(map(is_foreign, others))
