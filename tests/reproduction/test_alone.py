@@ -209,3 +209,31 @@ def test_a_secret_file_that_changed_is_named(project: Project) -> None:
     project.write(".env", "RATE=0.7\n")
     verdict = project.reproduce(run)
     assert [(c["factor"], c["what"]) for c in verdict["causes"]] == [("config", ".env")]
+
+
+def test_a_module_that_is_edited_before_it_is_imported_is_kept_as_it_ran(project: Project) -> None:
+    late = project.write("late.py", "V = 1\n")
+    project.write(
+        "s.py",
+        """
+        import os, time
+        open("ready", "w").close()
+        while not os.path.exists("go"): time.sleep(0.01)
+        import late
+        print("acc:", late.V)
+        """,
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "anew", "run", "--quiet", "s.py"], cwd=project.root, env=project.environ
+    )
+    while not (project.root / "ready").exists():
+        time.sleep(0.01)
+    time.sleep(0.3)  # the snapshot of the start is made while the script runs
+    late.write_text("V = 2  # since\n")
+    (project.root / "go").touch()
+    assert process.wait(60) == 0
+    (project.root / "go").unlink()
+    found = project.json("show", "last")
+    assert found["metrics"] == {"acc": 2}
+    project.anew("restore", "last", "there")
+    assert (project.root / "there" / "late.py").read_text() == "V = 2  # since\n"

@@ -220,19 +220,24 @@ class Finaliser:
         known = self.shot.entries.get(name)
         copy = before_copy(self.spool, path)
         try:
-            if known is not None:
-                if use is not None and use.mtime_ns and copy is None:
-                    info = os.stat(path)
-                    if (info.st_size, info.st_mtime_ns) != (use.size, use.mtime_ns):
-                        # Edited while it ran. The snapshot of the start is what ran, if it is what was opened.
-                        self.notes.setdefault("edited_meanwhile", []).append(name)
+            if known is not None and (copy is not None or not self._was_edited_before(name, use)):
                 return known
+            if known is not None and use is not None:
+                info = os.stat(path)
+                if (info.st_size, info.st_mtime_ns) != (use.size, use.mtime_ns):
+                    self.shot.body.setdefault("changed", []).append(name)  # once more: what ran is gone
+                    return known
             entry = take(copy or Path(path), name, self.objects, self.redactor, self.shot.body, _MOST_CODE_BYTES)
         except (OSError, AnewError):
             return None
         if entry is not None and sorter.inside(path):
             self.shot.entries[name] = entry
         return entry
+
+    def _was_edited_before(self, name: str, use: Use | None) -> bool:
+        """Whether a source file was changed after the snapshot of the start, and then opened."""
+        stood = self.notes.get("stood", {}).get(name)
+        return bool(use is not None and use.mtime_ns and stood and list(stood) != [use.size, use.mtime_ns])
 
     def _inputs(self, found: dict[str, Use], sorter: Sorter) -> list[dict[str, Any]]:
         inputs = []
