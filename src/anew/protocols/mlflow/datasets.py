@@ -10,12 +10,12 @@ import json
 import time
 import uuid
 
-from anew.errors import NotFound, RunNotFound
+from anew.errors import NotFound
 from anew.hub import Hub
 from anew.protocols.mlflow import dataset_records as records
 from anew.protocols.mlflow.dataset_records import KIND, USER
 from anew.protocols.mlflow.dataset_search import EXPERIMENT, search, value_of
-from anew.protocols.mlflow.entities import Json
+from anew.protocols.mlflow.entities import Json, kept_document
 from anew.protocols.mlflow.errors import invalid, missing
 from anew.protocols.mlflow.messages import TEXT, TEXTS, WHOLE, Message
 from anew.protocols.mlflow.paging import offset_of, page, token_of
@@ -71,18 +71,9 @@ def _tags(text: str, *, nothing: bool = False) -> dict[str, str]:
     return {key: str(value) for key, value in found.items() if value is not None}
 
 
-def _find(hub: Hub, dataset_id: str) -> Json | None:
-    """None for a dataset that is not there, or was deleted."""
-    try:
-        document = hub.document(dataset_id, KIND)
-    except RunNotFound:
-        return None
-    return None if document.get("deleted") else document
-
-
 def _document(hub: Hub, dataset_id: str, lacking: str = "Evaluation dataset with id '{}' not found") -> Json:
     """Raises MlflowError, with the text `lacking`: MLflow says it differently from route to route."""
-    document = _find(hub, dataset_id)
+    document = kept_document(hub, KIND, dataset_id)
     if document is None:
         raise missing(lacking.format(dataset_id))
     return document
@@ -110,7 +101,7 @@ def delete(call: Call) -> Json:
     """Put a dataset out of sight. One that is not there is as good as deleted."""
     dataset_id = call.path["id"]
     with records.lock_of(dataset_id):
-        if _find(call.hub, dataset_id) is not None:
+        if kept_document(call.hub, KIND, dataset_id) is not None:
             call.hub.event(KIND, dataset_id, "run", {"deleted": time.time()})
             call.hub.release(KIND, dataset_id)
             records.forget(call.hub, dataset_id)
@@ -142,7 +133,7 @@ def set_tags(call: Call) -> Json:
 
 def delete_tag(call: Call) -> Json:
     """What is not there is as good as deleted."""
-    document = _find(call.hub, call.path["id"])
+    document = kept_document(call.hub, KIND, call.path["id"])
     if document is not None and call.path["key"] in document["tags"]:
         call.hub.event(KIND, document["id"], "tag", {call.path["key"]: None})
     return {}
@@ -162,7 +153,7 @@ def _experiments(document: Json) -> list[str]:
 
 
 def experiment_ids(call: Call) -> Json:
-    document = _find(call.hub, call.path["id"])
+    document = kept_document(call.hub, KIND, call.path["id"])
     found = _experiments(document) if document else []
     return {"experiment_ids": found} if found else {}
 

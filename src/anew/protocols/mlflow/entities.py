@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from anew.errors import RunNotFound
 from anew.hub import Hub
 from anew.projects import Project
 from anew.protocols.mlflow.fields import shown_number
@@ -47,6 +48,15 @@ def _born(hub: Hub) -> float:
 
 def location(project: Project) -> str:
     return project.location or f"mlflow-artifacts:/{project.id}"
+
+
+def kept_document(hub: Hub, kind: str, owner_id: str) -> Json | None:
+    """None for what is not there, or was deleted."""
+    try:
+        document = hub.document(owner_id, kind)
+    except RunNotFound:
+        return None
+    return None if document.get("deleted") else document
 
 
 def project_of(hub: Hub, document: Json) -> Project:

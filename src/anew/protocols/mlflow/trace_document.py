@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from anew.errors import NotFound, RunNotFound, UsageError
+from anew.errors import NotFound, UsageError
 from anew.hub import Hub
 from anew.projects import Project
-from anew.protocols.mlflow.entities import Json, location
+from anew.protocols.mlflow.entities import Json, kept_document, location
 from anew.protocols.mlflow.errors import missing
 from anew.routes import Call, Route
 
@@ -33,18 +33,9 @@ def both_v3(method: str, path: str, handler: Callable[[Call], Any], **options: A
     return [Route(method, prefix + path, handler, style="mlflow", **options) for prefix in prefixes]
 
 
-def find_document(hub: Hub, trace_id: str) -> Json | None:
-    """None for a trace that is not there, or was deleted."""
-    try:
-        document = hub.document(trace_id, KIND)
-    except RunNotFound:
-        return None
-    return None if document.get("deleted") else document
-
-
 def get_document(hub: Hub, trace_id: str, lacking: str = "Trace with ID '{}' not found.") -> Json:
     """Raises MlflowError, with the text `lacking`: MLflow says it differently from route to route."""
-    document = find_document(hub, trace_id)
+    document = kept_document(hub, KIND, trace_id)
     if document is None:
         raise missing(lacking.format(trace_id))
     return document

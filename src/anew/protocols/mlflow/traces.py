@@ -17,7 +17,7 @@ from anew.protocols.mlflow import fields, otlp, spans, trace_search
 from anew.protocols.mlflow.artifacts import clean, send
 from anew.protocols.mlflow.assessments import ROUTES as ASSESSMENTS
 from anew.protocols.mlflow.assessments import check_assessment
-from anew.protocols.mlflow.entities import Json
+from anew.protocols.mlflow.entities import Json, kept_document
 from anew.protocols.mlflow.errors import invalid, missing
 from anew.protocols.mlflow.experiments import check_active, find
 from anew.protocols.mlflow.messages import word_of
@@ -31,7 +31,6 @@ from anew.protocols.mlflow.trace_document import (
     STATES,
     both_v3,
     end_of,
-    find_document,
     get_document,
     key_of,
     project_of,
@@ -173,7 +172,7 @@ def _batch(call: Call) -> list[Json]:
     wanted = fields.texts(call, "experiment_ids")
     found = []
     for trace_id in dict.fromkeys(trace_ids):
-        document = find_document(call.hub, trace_id)
+        document = kept_document(call.hub, KIND, trace_id)
         if document and (not wanted or project_of(call.hub, document).id in wanted):
             found.append(document)
     return found
@@ -246,7 +245,7 @@ def delete_tag(call: Call) -> Json:
     key = fields.text(call, "key", required=True)
     _check_tag_is_free(key, "deleted")
     trace_id = call.path["id"]
-    document = find_document(call.hub, trace_id)
+    document = kept_document(call.hub, KIND, trace_id)
     if document is None or key not in document["tags"]:
         raise missing(f"No trace tag with key '{key}' for trace with ID '{trace_id}'")
     call.hub.event(KIND, trace_id, "tag", {key: None})
@@ -311,7 +310,7 @@ def link_prompts(call: Call) -> Json:
 
 
 def _link(hub: Hub, trace_id: str, link: Json) -> None:
-    document = find_document(hub, trace_id)
+    document = kept_document(hub, KIND, trace_id)
     if document and link not in document["links"]:  # MLflow, too, takes no notice of traces that are not there
         hub.event(KIND, trace_id, "link", link)
 
