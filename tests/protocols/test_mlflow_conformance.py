@@ -33,8 +33,6 @@ GOLDEN: dict[str, list[dict[str, Any]]] = json.loads(
 URL = os.environ.get("ANEW_CONFORMANCE_URL", "")
 EXACT = bool(os.environ.get("ANEW_CONFORMANCE_EXACT"))
 START_S = 60
-# What our server does not answer as the suite wants it yet. A scenario that passes has to be taken off.
-KNOWN: dict[str, str] = {}
 
 
 @contextmanager
@@ -79,13 +77,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
-def _marked(scenario: Scenario) -> Any:
-    why = KNOWN.get(scenario.name)
-    marks = [pytest.mark.xfail(reason=why, strict=True)] if why and not URL else []
-    return pytest.param(scenario, id=scenario.name, marks=marks)
-
-
-@pytest.mark.parametrize("scenario", [_marked(item) for item in SCENARIOS])
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_answers_as_mlflow_does(scenario: Scenario, url: str) -> None:
     told = GOLDEN[scenario.name]
     faults = []
@@ -136,10 +128,6 @@ def test_every_step_has_been_recorded() -> None:
     assert {item.name: [describe(step) for step in item.steps] for item in SCENARIOS} == {
         name: [answer["request"] for answer in answers] for name, answers in GOLDEN.items()
     }
-
-
-def test_what_is_known_is_the_name_of_a_scenario() -> None:
-    assert KNOWN.keys() <= {item.name for item in SCENARIOS}
 
 
 def test_names_of_scenarios_are_their_own() -> None:
