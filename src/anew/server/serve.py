@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import signal
 import socket
@@ -22,7 +21,6 @@ from anew.server.table import ROUTES
 from anew.store.location import Store
 
 _GRACE_S = 10
-_ALLOCATIONS_BEFORE_A_LOOK = 50_000
 
 
 def serve(
@@ -49,7 +47,6 @@ def serve(
         app = App(hub, ROUTES, Settings(locked, hosts, origins))
         server = uvicorn.Server(_config(app))
         threading.Thread(target=_fill, args=(hub,), daemon=True).start()
-        _collect_less()
         _say(address, store, as_json)
         if browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
@@ -79,17 +76,6 @@ def _config(app: App) -> uvicorn.Config:
         timeout_graceful_shutdown=_GRACE_S,
         lifespan="off",
     )
-
-
-def _collect_less() -> None:
-    """Leave alone what lives as long as the server, and look for cycles seldom.
-
-    An answer of a hundred runs is thousands of dicts without a cycle; with Python's own thresholds the collector went
-    through the whole heap for it, which took two thirds of the time of a search.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_ALLOCATIONS_BEFORE_A_LOOK, 20, 20)
 
 
 def _listen(host: str, port: int) -> socket.socket:
