@@ -213,8 +213,7 @@ def _is_formed(spot: Spot) -> bool:
     """Does the form of its line say that the token is a timing, or the date that a log's line begins with?"""
     if spot.token.kind in ("date", "clock"):
         return spot.index <= 1
-    start = spot.token.start - spot.line[0].start
-    return any(begin <= start < end for begin, end, _ in forms.formed(spot.whole))
+    return _form_bound(spot) is not None
 
 
 def _same(a: Spot, b: Spot) -> set[str] | None:
@@ -242,11 +241,10 @@ def _is_timing(spot: Spot) -> bool:
 
 def _timing_bound(spot: Spot) -> float | None:
     """How many times as long as the run a timing at `spot` may be, `UNBOUNDED` for speeds; None when it is none."""
-    line = spot.whole
-    start = spot.token.start - spot.line[0].start
-    for begin, end, bound in forms.formed(line):
-        if begin <= start and start + len(spot.text) <= end:
-            return bound
+    bound = _form_bound(spot)
+    if bound is not None:
+        return bound
+    line, start = spot.whole, spot.token.start - spot.line[0].start
     if spot.around.logged and forms.is_logged(line, start):
         return 1000.0  # milliseconds
     if spot.token.kind == "number" and _OTHER_UNIT.match(spot.after):
@@ -260,6 +258,15 @@ def _timing_bound(spot: Spot) -> float | None:
     if timings.is_said_beside(near, line, spot.around.listed):
         return timings.parallel(near)
     return 1.0 if spot.around.printed and not spot.around.listed and timings.is_alone(near, line) else None
+
+
+def _form_bound(spot: Spot) -> float | None:
+    """The bound of the form in which the token stands; None when it is in none."""
+    start = spot.token.start - spot.line[0].start
+    for begin, end, bound in forms.formed(spot.whole):
+        if begin <= start and start + len(spot.text) <= end:
+            return bound
+    return None
 
 
 def _seconds(spot: Spot) -> float | None:
