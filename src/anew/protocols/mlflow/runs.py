@@ -78,7 +78,7 @@ def create(call: Call) -> dict[str, Any]:
     hub = call.hub
     sent = _CREATE.read(call)
     if not call.body:
-        raise invalid("The body is empty: a run is made with an experiment_id, at least.")
+        raise invalid("The body is empty, or no JSON: a run is made with an experiment_id, at least.")
     project = find(hub, sent["experiment_id"] or "0")
     start_ms = sent["start_time"] or 0
     name, tags = sent["run_name"], dict(sent["tags"])
