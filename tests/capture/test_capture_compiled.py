@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -95,6 +96,28 @@ def test_it_is_put_back_and_a_rebuilt_one_is_named(built: Project) -> None:
     compiled(built.root / "tool", TOOL.replace("0.9", "0.8"))
     other = built.run("main.py")
     assert factors(built.json("why", one, other)) == {"code"}
+
+
+@needs_shim
+def test_a_variable_that_only_compiled_code_reads_and_the_umask_are_put_back(project: Project) -> None:
+    source = """
+    #include <stdio.h>
+    #include <stdlib.h>
+    #include <sys/stat.h>
+    int main() { char *rate = getenv("RATE"); printf("%s %o\\n", rate ? rate : "none", umask(0)); }
+    """
+    compiled(project.root / "tool", source)
+    project.write("main.py", "import subprocess; print(subprocess.check_output(['./tool']).decode())")
+    old = os.umask(0o077)
+    try:
+        first = project.run("main.py", RATE="0.1", OTHER="x")
+    finally:
+        os.umask(old)
+    shown = project.json("show", first)
+    assert shown["variables"]["RATE"] == "0.1" and "OTHER" not in shown["variables"]
+    assert project.reproduce(first, RATE="0.2")["verdict"] == "identical"
+    second = project.run("main.py", RATE="0.2")
+    assert factors(project.json("why", first, second)) == {"environment"}
 
 
 @needs_shim

@@ -12,7 +12,7 @@ import os
 import shutil
 import stat
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from anew.capture.grade import grade
 from anew.capture.hardware import others
 from anew.capture.redact import Redactor, is_secret_file
 from anew.capture.standing import standing
-from anew.capture.variables import asked, asked_for, reads_all
+from anew.capture.variables import asked, asked_for, named_in, reads_all
 from anew.errors import AnewError
 from anew.nesting import flatten
 from anew.store.location import Store
@@ -69,8 +69,8 @@ class Finaliser:
         sorter = Sorter(self.root, self.store.root, self.cwd)
         _drop_installed(found, reports, sorter)
         code = self._code(found, reports, sorter)
-        self._variables(code)
         inputs = self._inputs(found, sorter)
+        self._variables(code, inputs)
         if trace.unwatched:
             self._unseen(trace, sorter)
         self._outputs(found, sorter)
@@ -178,23 +178,30 @@ class Finaliser:
                 return there + path[len(known) :]
         return path
 
-    def _variables(self, code: dict[str, Any]) -> None:
-        """Add the variables that the source in use asks for to those that are kept of every run."""
+    def _variables(self, code: dict[str, Any], inputs: list[dict[str, Any]]) -> None:
+        """Add the variables that the code in use asks for to those that are kept of every run."""
         if self.environ is None:
             return
-        texts = []
-        for digest in code["used"].values():
-            try:
-                texts.append(self.objects.get_bytes(digest).decode("utf-8", "replace"))
-            except AnewError:
-                continue
-        found, unset = asked(asked_for(texts), self.environ, self.redactor)
+        programs = [item["digest"] for item in inputs if item["role"] == "program" and item.get("stored")]
+        sources, binaries = self._contents(code["used"].values()), self._contents(programs)
+        texts = [source.decode("utf-8", "replace") for source in sources]
+        names = asked_for(texts).union(*(named_in(binary, self.environ) for binary in binaries))
+        found, unset = asked(names, self.environ, self.redactor)
         kept = self.redactor.environment(self.environ) | found
         if found or unset:
             self.emit("run", {"variables": kept, "variables_unset": [name for name in unset if name not in kept]})
         if reads_all(texts):
             self.notes["all_variables"] = True
             self.emit("run", {"variables_marks": marks.of_variables(self.store, self.environ, kept)})
+
+    def _contents(self, digests: Iterable[str]) -> list[bytes]:
+        contents = []
+        for digest in digests:
+            try:
+                contents.append(self.objects.get_bytes(digest))
+            except AnewError:
+                continue
+        return contents
 
     def _import_roots(self, modules: dict[str, str]) -> list[str]:
         """Entries of sys.path inside the project that an editable install (say) put there."""

@@ -57,6 +57,7 @@ class Launch:
     shown: bool = True  # whether the script's output is passed on
     extra: dict[str, str] = field(default_factory=dict)  # variables of the trial itself: not part of the record
     aside: dict[str, str] = field(default_factory=dict)  # files that stand for others: their own paths
+    umask: int | None = None  # ours by default
     places: dict[str, str] = field(default_factory=dict)  # paths: where the tracer leads who asks for them
     reproduction_of: str | None = None
     stdin: Path | None = None  # a file to read from; by default ours
@@ -154,6 +155,7 @@ class _Supervisor:
                 "by": "anew run",
                 "anew": __version__,
                 "variables": self.redactor.environment(self.environ),
+                "umask": _umask() if launch.umask is None else launch.umask,
             },
         )
         found = settings(launch.command.arguments)
@@ -184,6 +186,7 @@ class _Supervisor:
             stdout=out.child_fd,
             stderr=err.child_fd,
             start_new_session=not shown,
+            umask=-1 if self.launch.umask is None else self.launch.umask,
         )
         self.journal.event("run", {"process": liveness.identity(child.pid)})
         self._note_program()
@@ -435,6 +438,15 @@ def _in_foreground() -> bool:
         return False
     finally:
         os.close(terminal)
+
+
+def _umask() -> int | None:
+    """Ours, as far as it can be had without setting it; None elsewhere than on Linux."""
+    try:
+        with open("/proc/self/status") as file:
+            return next((int(line.split()[1], 8) for line in file if line.startswith("Umask:")), None)
+    except OSError:
+        return None
 
 
 def _kill_family(child: subprocess.Popen[bytes]) -> None:

@@ -26,7 +26,8 @@
  * the variables that it would find without us, and its children are watched whatever environment it gives them.
  *
  * With ANEW_CLOCK=<seconds> the wall clock starts there and moves a microsecond a reading: the test for "time" as
- * the cause of a difference. Nothing here may fail loudly: every error leaves the call as if we were not there.
+ * the cause of a difference. With ANEW_CLOCK=<seconds>x<pace> it runs so many times as fast from there on: the test for
+ * what is a duration. Nothing here may fail loudly: every error leaves the call as if we were not there.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -71,6 +72,7 @@ static int skips, active;
 static unsigned long long stdin_device, stdin_inode; /* 0: it is no pipe, or none of ours */
 static _Atomic int stdin_alias = -1; /* the descriptor that /dev/stdin was opened as */
 static int64_t clock_base_ns = -1;
+static double clock_pace;  /* 0: it is held still */
 static _Atomic uint64_t clock_reads;
 static _Atomic uint64_t seen[SEEN_SLOTS];
 
@@ -155,7 +157,11 @@ __attribute__((constructor)) static void start(void) {
     copy_setting(store, "ANEW_STORE_PATH");
     copy_setting(boot, "ANEW_BOOT");
     const char *clock = setting("ANEW_CLOCK");
-    if (clock && *clock) clock_base_ns = (int64_t)(atof(clock) * 1e9);
+    if (clock && *clock) {
+        char *rest;
+        clock_base_ns = (int64_t)(strtod(clock, &rest) * 1e9);
+        if (*rest == 'x') clock_pace = atof(rest + 1);
+    }
     const char *in = setting("ANEW_STDIN");
     if (in && sscanf(in, "%llu:%llu", &stdin_device, &stdin_inode) != 2) stdin_inode = 0;
     const char *list = setting("ANEW_SKIP");
@@ -951,6 +957,12 @@ FILE *popen(const char *line, const char *mode) {
 }
 
 static int64_t clock_now(void) {
+    if (clock_pace > 0) {
+        struct timespec now;
+        syscall(SYS_clock_gettime, CLOCK_REALTIME, &now);
+        int64_t passed = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - clock_base_ns;
+        return clock_base_ns + (int64_t)((double)passed * clock_pace);
+    }
     return clock_base_ns + (int64_t)atomic_fetch_add(&clock_reads, 1) * 1000;
 }
 

@@ -53,6 +53,16 @@ def asked_for(sources: Iterable[str]) -> set[str]:
     return {name for name in found - PLACES if not name.startswith("ANEW_")}
 
 
+def named_in(binary: bytes, environ: Iterable[str]) -> set[str]:
+    """The variables whose names stand in compiled code, each as a text of its own, as `getenv("NAME")` leaves them.
+
+    >>> sorted(named_in(b"usage: %s\\0SIZE\\0MODEL_HOME", ["SIZE", "HOME", "MODEL"]))
+    ['SIZE']
+    """
+    ended = binary + b"\0"
+    return {name for name in environ if name not in PLACES and b"\0" + name.encode("utf-8", "replace") + b"\0" in ended}
+
+
 def asked(names: set[str], environ: Mapping[str, str], redactor: Redactor) -> tuple[dict[str, str], list[str]]:
     """Values of those that are set and no secrets, and the names of those that are not set."""
     values = {}

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anew.errors import AnewError
-from anew.reproduction.compare import Result, compare_files, compare_text
+from anew.reproduction.compare import Findings, Result, compare_files, compare_text
+from anew.reproduction.compare.clocked import unit_of
 from anew.reproduction.pairing import pair
 from anew.reproduction.record import Record
 from anew.reproduction.recreate import relative
@@ -78,7 +79,7 @@ def _metrics(a: Record, b: Record, stdout: Item) -> list[Item]:
         if name not in a.series or name not in b.series:
             item = _only("metric", name, name in a.series)
         else:
-            item = _metric(name, a.series[name], b.series[name])
+            item = _metric(name, a, b)
         if not item["equal"] and stdout["equal"] and name in a.printed | b.printed:
             # It is nothing but a word of the output, and the output was judged: a rate, say, that a rule let pass.
             item = {"kind": "metric", "name": name, "equal": True, "how": "as part of stdout", "rules": stdout["rules"]}
@@ -86,16 +87,20 @@ def _metrics(a: Record, b: Record, stdout: Item) -> list[Item]:
     return items
 
 
-def _metric(name: str, old: tuple[NDArray[Any], NDArray[Any]], new: tuple[NDArray[Any], NDArray[Any]]) -> Item:
+def _metric(name: str, a: Record, b: Record) -> Item:
     """Values by their bits, so that NaN is itself and -0.0 is not 0.0; steps with them."""
     item: Item = {"kind": "metric", "name": name, "how": "bit-exact, every point", "rules": []}
-    (steps_a, values_a), (steps_b, values_b) = old, new
+    (steps_a, values_a), (steps_b, values_b) = a.series[name], b.series[name]
     item |= {"points": len(values_a), "last": [_last(values_a), _last(values_b)]}
     common = min(len(values_a), len(values_b))
     bits_a, bits_b = (np.ascontiguousarray(v[:common]).view(np.uint64) for v in (values_a, values_b))
     off = (bits_a != bits_b) | (steps_a[:common] != steps_b[:common])
     if len(values_a) == len(values_b) and not off.any():
         return item | {"equal": True}
+    if np.array_equal(steps_a, steps_b):
+        clocked = Findings(a.side, b.side, f"metric {name}")
+        if _are_clocked(values_a, values_b, off, clocked):
+            return item | {"equal": True, "rules": ["measured durations"]}
     index = int(off.argmax()) if off.any() else common
     item |= {"equal": False, "index": index, "max_difference": None, "max_relative": None}
     if index == common:
@@ -111,6 +116,12 @@ def _metric(name: str, old: tuple[NDArray[Any], NDArray[Any]], new: tuple[NDArra
             item |= {"max_difference": float(gap.max()), "max_relative": float(relative.max())}
     detail = f"{values_a[index]!r} -> {values_b[index]!r}".replace("np.float64(", "").replace(")", "")
     return item | {"step": _plain(steps_a[index]), "where": f"step {_plain(steps_a[index])}", "detail": detail}
+
+
+def _are_clocked(old: NDArray[np.float64], new: NDArray[np.float64], off: NDArray[np.bool_], found: Findings) -> bool:
+    """Do all values that differ follow the clock?"""
+    places = np.flatnonzero(off).tolist()
+    return all(found.is_clocked(str(i), float(old[i]), float(new[i]), unit_of(repr(float(old[i])))) for i in places)
 
 
 def _last(values: NDArray[Any]) -> float | None:
@@ -134,12 +145,20 @@ def _said(kind: str, a: Record, b: Record) -> list[Item]:
             items.append({"kind": kind, "name": name, "equal": True, "how": "value", "rules": []})
         elif '"' in before and '"' in after:
             items.append(_item(kind, name, compare_text(before, after, a.side, b.side)))
+        elif kind == "summary" and _are_numbers(old[name], new[name]):
+            found = Findings(a.side, b.side)
+            found.differ_pair(f"{kind} {name}", old[name], new[name])
+            items.append(_item(kind, name, found.result("value")) | {"where": ""})
         else:
             detail = f"{before} -> {after}"
             items.append(
                 {"kind": kind, "name": name, "equal": False, "how": "value", "rules": [], "where": "", "detail": detail}
             )
     return items
+
+
+def _are_numbers(*values: Any) -> bool:
+    return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
 
 
 def _written(value: Any) -> str:

@@ -33,16 +33,19 @@ class Record:
     console: dict[str, str] = field(default_factory=dict)
     damage: list[str] = field(default_factory=list)  # where its journals could not be read to their end
     printed: set[str] = field(default_factory=set)  # metrics that were read off stdout
+    pace: float = 1.0  # how fast its clock ran
+    clocked: set[str] | None = None  # what is known to follow the clock
 
     @property
     def side(self) -> Side:
         document = self.document
         seeds = document.get("seeds") or {}
+        started = float(document.get("created") or 0)
         return Side(
             root=str(document.get("root", "")),
             cwd=str(document.get("cwd", "")),
-            started=float(document.get("created") or 0),
-            ended=float(document.get("ended") or document.get("created") or 0),
+            started=started,
+            ended=started + (float(document.get("ended") or started) - started) * self.pace,
             host=str(document.get("host", "")),
             user=str(document.get("user", "") or getpass.getuser()),
             run_id=self.run_id,
@@ -50,6 +53,8 @@ class Record:
             pids=processes(document),
             secretive=bootstrap.module("entropy").SECRETS in (seeds.get("draws") or {}),
             seeds=tuple(f"{call['generator']} {call['seed']}" for call in seeds.get("seeded") or ()),
+            pace=self.pace,
+            clocked=self.clocked,
         )
 
 

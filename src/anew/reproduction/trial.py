@@ -117,6 +117,7 @@ def _launch(setting: Setting, space: Workspace) -> Launch:
         timeout_s=setting.timeout_s,
         shown=setting.shown,
         extra=setting.extra,
+        umask=document.get("umask"),
         places=_places(setting, space),
         aside={there: path for path, there in space.aside.items()},
     )

@@ -16,6 +16,7 @@ from anew.reproduction import environment as environments
 from anew.reproduction.diagnose import diagnose
 from anew.reproduction.factors import Cause, random_sources
 from anew.reproduction.judge import Item, compare, equal, first_divergence
+from anew.reproduction.pace import find_clocked
 from anew.reproduction.record import Record, load
 from anew.reproduction.trial import Setting, make
 from anew.store.ledger import Ledger
@@ -187,7 +188,6 @@ class _Reproduction:
         verdict, first = self.verdict, trials[0]
         verdict.replayed = _replayed(self.record, first)
         verdict.compared = compare(self.record, first)
-        all_equal = all(equal(compare(self.record, trial)) for trial in trials[1:])
         if verdict.error or (first.document.get("exit_code") != 0 and self.record.document.get("exit_code") == 0):
             verdict.verdict = "failed"
             verdict.error = verdict.error or _last_words(first)
@@ -195,7 +195,7 @@ class _Reproduction:
 
             verdict.causes = differences(self.record, first)
             return
-        if equal(verdict.compared) and all_equal:
+        if self._all_equal(trials) or (self.options.diagnose and self._times_differ(setting, trials)):
             verdict.verdict = "identical"
             if not _has_results(self.record):
                 note = "the run left nothing to compare but its exit code"
@@ -212,8 +212,20 @@ class _Reproduction:
         if self.options.diagnose:
             differing = next((t for t in trials if not equal(compare(self.record, t))), first)
             found = diagnose(setting, differing, self.say)
-            verdict.causes, verdict.tests = found.causes, found.tests
+            verdict.causes, verdict.tests = found.causes, [*verdict.tests, *found.tests]
             verdict.note = "; ".join(filter(None, [verdict.note, found.note]))
+
+    def _all_equal(self, trials: list[Record]) -> bool:
+        return equal(self.verdict.compared) and all(equal(compare(self.record, trial)) for trial in trials[1:])
+
+    def _times_differ(self, setting: Setting, trials: list[Record]) -> bool:
+        """Whether nothing differs but figures that were seen to follow the clock."""
+        differing = next((t for t in trials if not equal(compare(self.record, t))), trials[0])
+        tried = find_clocked(setting, compare(self.record, differing), differing, self.say)
+        if tried:
+            self.verdict.tests.append({"held": "the clock at a thousandfold pace", "agree": True, "trials": tried})
+            self.verdict.compared = compare(self.record, trials[0])
+        return bool(tried) and self._all_equal(trials)
 
     def _tolerated(self, trials: list[Record]) -> bool:
         """Whether every metric is equal or within the tolerance declared for it, in every trial, and no output differs

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from anew.reproduction.compare import forms, moments, names, timings
+from anew.reproduction.compare.clocked import unit_of
 from anew.reproduction.compare.places import PLACES, same_place
 from anew.reproduction.compare.result import Findings, Side, change, gap
 from anew.reproduction.compare.tokens import NUMBER, Token, label_of, parsed_number, plain_number, tokens
@@ -125,6 +126,9 @@ def compare_line(a: str, b: str, found: Findings, where: str = "", around: Aroun
         if apart is None:
             found.differ(where, change(a, b) if len(left) > 1 else change(x.text, y.text))
             return
+        if _is_clocked(*spots, found):
+            touched.add(index)
+            continue
         numbers.append(apart)
     if any(index - 1 not in touched and index + 1 not in touched for index in padded):
         found.differ(where, change(a, b))
@@ -198,6 +202,17 @@ def _apart(a: Spot, b: Spot) -> tuple[float, float] | None:
             x, y = parsed_number(left[1]), parsed_number(right[1])
             return None if x is None or y is None else gap(x, y)
     return None
+
+
+def _is_clocked(a: Spot, b: Spot, found: Findings) -> bool:
+    """Is the figure one that a faster clock has shown, or now shows, to follow it? It is known by its line."""
+    told = [_UNITED.match(spot.text) for spot in (a, b)]
+    if not told[0] or not told[1]:
+        return False
+    x, y = (parsed_number(match[1]) for match in told if match)
+    timed = a.token.kind == "span"
+    where = f"{a.around.place} {a.index} of {a.whole}"
+    return x is not None and y is not None and found.is_clocked(where, x, y, unit_of(told[0][1]), timed)
 
 
 def same_accident(a: Spot, b: Spot) -> set[str] | None:

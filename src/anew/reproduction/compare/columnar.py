@@ -95,6 +95,8 @@ def _compare_columns(a: Any, b: Any, name: str, where: str, found: Findings) -> 
     kind = a.type
     if pa.types.is_dictionary(kind):
         a, b, kind = a.cast(kind.value_type), b.cast(kind.value_type), kind.value_type
+    if pa.types.is_duration(kind):
+        a, b, kind = a.cast(pa.int64()), b.cast(pa.int64()), pa.int64()
     if pa.types.is_floating(kind) or pa.types.is_integer(kind):
         nulls = [np.asarray(side.is_null().to_numpy()) for side in (a, b)]
         if (nulls[0] != nulls[1]).any():
@@ -128,11 +130,14 @@ def _compare_numbers(x: Any, y: Any, rows: Any, name: str, where: str, found: Fi
     size = x.dtype.itemsize
     unequal = (x.view(np.uint8).reshape(-1, size) != y.view(np.uint8).reshape(-1, size)).any(axis=1)
     first = int(np.flatnonzero(unequal)[0])
-    trial = Findings(found.side_a, found.side_b)
+    trial = Findings(found.side_a, found.side_b, f"{found.prefix} {where}")
     shape = (len(x),)
     compare_arrays(
         Array(x.dtype.str, shape, "C", lambda: raw[0]), Array(x.dtype.str, shape, "C", lambda: raw[1]), trial
     )
+    if not trial.different:
+        found.adopt(trial)
+        return
     told = trial.result("")
     largest, relative = told.max_difference or 0.0, told.max_relative or 0.0
     found.differ_numbers(f"{where} row {int(rows[first]) + 1}", told.detail, largest, relative)

@@ -190,11 +190,9 @@ def _order(left: Sequence[str], right: Sequence[str], side_a: Side, side_b: Side
         return "the same lines in another order"
     if all(x == y or _sets_sorted(x) == _sets_sorted(y) for x, y in zip(left, right, strict=True)):
         return "the same set, printed in another order"
-    bare = (
-        Counter(tuple(canonical(line, side_a)) for line in left),
-        Counter(tuple(canonical(line, side_b)) for line in right),
-    )
-    return "the same lines in another order" if bare[0] == bare[1] else ""
+    bare = [tuple(canonical(line, side_a)) for line in left], [tuple(canonical(line, side_b)) for line in right]
+    moved = bare[0] != bare[1] and Counter(bare[0]) == Counter(bare[1])
+    return "the same lines in another order" if moved else ""
 
 
 def _workers_sorted(lines: Sequence[str], side: Side) -> list[str]:

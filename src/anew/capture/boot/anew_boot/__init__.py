@@ -65,7 +65,7 @@ def start(spool: str, root: str, key: str, preloaded: bool, midway: bool = False
     if VARIABLES.get("ANEW_CLOCK"):
         from anew_boot import clock
 
-        clock.hold()
+        clock.start(VARIABLES["ANEW_CLOCK"])
     trace.start(spool, root, preloaded)
     if key:
         entropy.start(spool, root, key, midway)

@@ -1,26 +1,55 @@
-"""The clocks that measure, held still in a trial: do they move the result? The time of day is held by trace.c.
+"""The clocks that measure, held still or run faster in a trial. The time of day is trace.c's.
 
-`time.monotonic` is left alone: threads and event loops wait by it, and would wait for ever.
+Held still: do they move the result? Faster: which figures are durations? `time.monotonic` keeps its pace for threads
+and event loops, which wait by it, and is left alone where the clocks are held: they would wait for ever.
 """
 
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_MEASURING = ("perf_counter", "process_time", "thread_time")
 
-def hold() -> None:
-    """Each of them moves by a microsecond a reading from here on, so that what waits by one comes to an end."""
-    for name in ("perf_counter", "process_time", "thread_time"):
-        seconds, nanoseconds = _held()
+
+def start(setting: str) -> None:
+    """`setting` is `$ANEW_CLOCK`: where the time of day is held, and after an x how fast it runs from there."""
+    pace = setting.partition("x")[2]
+    for name in _MEASURING:
+        seconds, nanoseconds = _paced(name, float(pace)) if pace else _held()
         setattr(time, name, seconds)
         setattr(time, name + "_ns", nanoseconds)
+    if pace:
+        _pace_monotonic(float(pace))
 
 
 def _held() -> tuple[Callable[[], float], Callable[[], int]]:
+    """Moves by a microsecond a reading, so that what waits by it comes to an end."""
     readings = itertools.count(1_000)
     return (lambda: next(readings) / 1e6), (lambda: next(readings) * 1_000)
+
+
+def _paced(name: str, pace: float) -> tuple[Callable[[], float], Callable[[], int]]:
+    real = getattr(time, name + "_ns")
+    base = real()
+    return (lambda: (base + (real() - base) * pace) / 1e9), (lambda: int(base + (real() - base) * pace))
+
+
+def _pace_monotonic(pace: float) -> None:
+    """For scripts that measure by it; what waits by it is the standard library, or installed."""
+    real, real_ns = time.monotonic, time.monotonic_ns
+    fast, fast_ns = _paced("monotonic", pace)
+    library = tuple({sys.prefix + "/", sys.base_prefix + "/", "<frozen"})
+
+    def monotonic() -> float:
+        return real() if sys._getframe(1).f_code.co_filename.startswith(library) else fast()
+
+    def monotonic_ns() -> int:
+        return real_ns() if sys._getframe(1).f_code.co_filename.startswith(library) else fast_ns()
+
+    time.monotonic, time.monotonic_ns = monotonic, monotonic_ns
