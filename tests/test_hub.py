@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ import pytest
 
 from anew import hub as hub_module
 from anew.cli import main
-from anew.errors import UsageError
+from anew.errors import StoreError, UsageError
 from anew.hub import Hub
+from anew.index import index as index_module
 from anew.server.serve import _listen
 from anew.store.location import Store
 from anew.store.objects import disk
@@ -172,3 +174,16 @@ def test_verify_misses_the_files_of_a_model(
     monkeypatch.setenv("ANEW_STORE", str(hub.store.root))
     assert main(["verify"]) == 1
     assert f"broken model {hub.store.root / 'models' / model_id}: 1 objects" in capsys.readouterr().out
+
+
+def test_what_is_acknowledged_is_read_once_the_index_can_be(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process may be at the index for long: what could not be read meanwhile is not forgotten."""
+    monkeypatch.setattr(index_module, "_MUST_WAIT_S", 0.05)
+    run_id = create(hub)
+    hub.document(run_id)
+    hub.event("runs", run_id, "tag", {"a": "b"})
+    with (hub.store.root / "index" / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(StoreError, match="another process"):
+            hub.document(run_id)
+    assert hub.document(run_id)["tags"] == {"a": "b"}

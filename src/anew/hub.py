@@ -8,6 +8,7 @@ import time
 import uuid
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from anew.errors import NotFound, RunNotFound, StoreFull, UsageError
 from anew.index import Index
 from anew.models.registry import Registry
 from anew.projects import Projects
+from anew.store.alone import alone
+from anew.store.growth import Growth, State
 from anew.store.journal import JournalWriter
 from anew.store.ledger import Ledger
 from anew.store.location import KINDS, Store
@@ -24,6 +27,9 @@ from anew.store.objects.values import FileRef
 from anew.store.uploads import Uploads
 
 _MOST_OPEN = 256
+_MOST_WATCHED = 10_000
+_SEAL_AT = 64  # so many journals wait, or a second has passed, until they are sealed
+_MOST_UNSEALED = 256  # each is an open file
 _SYNC_EVERY_S = 1.0
 _LOOK_EVERY_S = 0.25
 _LOOK_AT_OWN_EVERY_S = 5.0
@@ -83,17 +89,24 @@ class Hub:
         self._reading = {kind: threading.RLock() for kind in KINDS}  # held from the look at `_dirty` to the end of it
         self._looked = dict.fromkeys(KINDS, 0.0)
         self._looked_at_own = dict.fromkeys(KINDS, 0.0)
-        self.known: dict[str, dict[str, str]] = {}  # parameters of runs being written, for those who have to ask often
+        self._growth: dict[tuple[str, str], Growth] = {}
+        self._seen: dict[tuple[str, str], State] = {}  # what others had written when it was last taken in
         self._moment = 0
         self._recent: deque[tuple[int, str]] = deque(maxlen=_MOST_RECENT)  # what changed when, for who watches
         self._unsynced: set[str] = set()  # journals whose last bytes may not be on the disk
+        self._unsealed: list[tuple[str, str, JournalWriter]] = []  # had to make room for others
         self._names: OrderedDict[tuple[str, str], Names] = OrderedDict()
         # Taken in this order: `_naming`, `_reading`, `_lock`.
         self._naming = threading.RLock()
         self._lock = threading.RLock()
         self._stop = threading.Event()
-        self._syncer = threading.Thread(target=self._sync_forever, name="anew-hub-sync", daemon=True)
-        self._syncer.start()
+        self._full = threading.Event()
+        self._threads = [
+            threading.Thread(target=work, name=f"anew-hub-{name}", daemon=True)
+            for name, work in (("sync", self._sync_forever), ("seal", self._seal_forever))
+        ]
+        for thread in self._threads:
+            thread.start()
 
     # Writing
 
@@ -152,6 +165,38 @@ class Hub:
             self._dirty[kind].add(owner_id)
         self._forget_names(kind, [owner_id])
 
+    def alone(self, owner_id: str, *, wait: bool = True) -> AbstractContextManager[bool]:
+        """While this is held, no server decides what depends on the state of this run. Not to be taken twice.
+
+        Without `wait` it may not be held: then it gives False.
+        """
+        return alone(self.store.root / "locks", owner_id, wait=wait)
+
+    def state(self, kind: str, owner_id: str, *, others: bool = False) -> State | None:
+        """What is another one as soon as something was written to the run; with `others`, by others than this hub.
+
+        () for no run, None where it can't be told. No lock is taken, and nothing is read.
+        """
+        key = kind, owner_id
+        growth = self._growth.get(key)
+        if growth is None:
+            if not _ID.fullmatch(owner_id):
+                return ()
+            if len(self._growth) >= _MOST_WATCHED:
+                self._growth.clear()
+                self._seen.clear()
+            growth = self._growth[key] = Growth(self.store.root / kind / owner_id)
+        writer = self._writers.get(key) if others else None
+        return growth.state(writer.path.name if writer else "")
+
+    def _heed(self, kind: str, owner_id: str) -> None:
+        """Have what others wrote since the last look taken in by the next question."""
+        state = self.state(kind, owner_id, others=True)
+        if state is None or state != self._seen.get((kind, owner_id), ()):
+            self.arrived(kind, owner_id)
+            if state is not None:  # only now: whoever finds nothing new has to find the run among those to be read
+                self._seen[kind, owner_id] = state
+
     def _writer(self, kind: str, owner_id: str, *, new: bool = False) -> JournalWriter:
         key = kind, owner_id
         writer = self._writers.get(key)
@@ -163,7 +208,11 @@ class Hub:
             self._writers[key] = writer
             if len(self._writers) > _MOST_OPEN:
                 (old_kind, old_id), old = self._writers.popitem(last=False)
-                self._seal(old_kind, old_id, old)
+                self._unsealed.append((old_kind, old_id, old))
+                if len(self._unsealed) >= _SEAL_AT:
+                    self._full.set()
+                if len(self._unsealed) >= _MOST_UNSEALED:
+                    self._seal_waiting()
         self._writers.move_to_end(key)
         return writer
 
@@ -178,6 +227,21 @@ class Hub:
         while not self._stop.wait(_SYNC_EVERY_S):
             self.sync()
 
+    def _seal_forever(self) -> None:
+        """A journal is read whole to be sealed: whoever makes room for another does not wait for that."""
+        while not self._stop.is_set():
+            self._full.wait(_SYNC_EVERY_S)
+            self._full.clear()
+            self._seal_waiting()
+
+    def _seal_waiting(self) -> None:
+        while True:
+            with self._lock:
+                if not self._unsealed:
+                    return
+                kind, owner_id, writer = self._unsealed.pop()
+            self._seal(kind, owner_id, writer)
+
     def sync(self) -> None:
         with self._lock:
             waiting, self._unsynced = self._unsynced, set()
@@ -187,15 +251,16 @@ class Hub:
 
     def index(self, kind: str = "runs") -> Index:
         """The index of that kind, with all in it that was acknowledged here, and what others wrote a moment ago."""
-        self._catch_up(kind)
         if time.monotonic() - self._looked[kind] > _LOOK_EVERY_S:
             self.look(kind)
+        self._catch_up(kind)
         return self._index[kind]
 
     def look(self, kind: str = "runs") -> None:
-        """Take in what scripts beside this server wrote.
+        """Take in what scripts and servers beside this one wrote.
 
-        A run that is written here is looked at for what others add to it now and then only: there may be hundreds.
+        A run that is written here is read for what scripts add to it now and then only: there may be hundreds. What
+        another server adds shows in the sizes of its journals.
         """
         now = time.monotonic()
         held: set[str] = set()
@@ -207,6 +272,8 @@ class Hub:
         found = self._index[kind].refresh(but=held)
         self._changed(kind, found)
         self._forget_names(kind, found)
+        for owner_id in held:
+            self._heed(kind, owner_id)
         self._looked[kind] = time.monotonic()
 
     def changes(self, since: int) -> tuple[int, set[str]]:
@@ -226,11 +293,10 @@ class Hub:
     def document(self, owner_id: str, kind: str = "runs") -> dict[str, Any]:
         """The document of a run as it is now. Raises RunNotFound."""
         index = self._index[kind]
+        self._heed(kind, owner_id)
         with self._reading[kind]:
             if owner_id in self._dirty[kind]:
-                with self._lock:
-                    self._dirty[kind].discard(owner_id)
-                self._changed(kind, index.refresh({owner_id}))
+                self._take_in(kind, {owner_id})
         try:
             document = index.document(owner_id)
         except RunNotFound:
@@ -246,9 +312,18 @@ class Hub:
     def _catch_up(self, kind: str) -> None:
         with self._reading[kind]:
             if self._dirty[kind]:
-                with self._lock:
-                    dirty, self._dirty[kind] = self._dirty[kind], set()
-                self._changed(kind, self._index[kind].refresh(dirty))
+                self._take_in(kind, set(self._dirty[kind]))
+
+    def _take_in(self, kind: str, owner_ids: set[str]) -> None:
+        """Read what is new of these; what could not be read now is to be read still. Raises StoreError."""
+        with self._lock:
+            self._dirty[kind] -= owner_ids
+        try:
+            self._changed(kind, self._index[kind].refresh(owner_ids, must=True))
+        except BaseException:
+            with self._lock:
+                self._dirty[kind] |= owner_ids
+            raise
 
     # Projects
 
@@ -265,14 +340,15 @@ class Hub:
         project = self.projects.set_deleted(project_id, deleted, actor)
         for run_id in self._owners_in("runs", project.name):
             self.event("runs", run_id, "run", {"deleted": project.deleted})
-            self.known.pop(run_id, None)
+            self.release("runs", run_id)
 
     def delete_run(self, run_id: str, deleted: bool, actor: str | None = None) -> None:
         """Put a run out of sight, or back; its content stays. Raises RunNotFound."""
-        self.document(run_id)
-        entry = self.ledger.append("run", run_id, {"action": "delete" if deleted else "restore"}, actor)
-        self.event("runs", run_id, "run", {"deleted": entry["time"] if deleted else None})
-        self.known.pop(run_id, None)
+        with self.alone(run_id):
+            self.document(run_id)
+            entry = self.ledger.append("run", run_id, {"action": "delete" if deleted else "restore"}, actor)
+            self.event("runs", run_id, "run", {"deleted": entry["time"] if deleted else None})
+            self.release("runs", run_id)  # with the journal closed, this change is seen as those of others are
 
     def _owners_in(self, kind: str, project: str) -> list[str]:
         quoted = project.replace("'", "''")
@@ -343,7 +419,10 @@ class Hub:
     def close(self) -> None:
         """Flush and seal everything."""
         self._stop.set()
-        self._syncer.join(5)
+        self._full.set()
+        for thread in self._threads:
+            thread.join(5)
+        self._seal_waiting()
         with self._lock:
             for (kind, owner_id), writer in self._writers.items():
                 self._seal(kind, owner_id, writer)

@@ -46,6 +46,10 @@ class Projects(View):
         except KeyError:
             raise NotFound(f"no project {project_id}") from None
 
+    def at_hand(self, project_id: str) -> Project | None:
+        """The project, as long as that can be told without waiting for anybody."""
+        return self._by_id.get(project_id) if self.is_current() else None
+
     def named(self, name: str) -> Project:
         """Raises NotFound."""
         self.refresh()

@@ -52,8 +52,10 @@ Handler = Callable[[Call], Any]  # gives what JSON can hold, or a Starlette resp
 class Route:
     """`path` has parts like {id}, and at its end perhaps {rest...}, which takes slashes, too.
 
-    An `inline` handler never waits for a disk or a lock for long, and is called where requests are received; any other
-    gets a thread. A `streams` handler is a coroutine that takes (call, request) and reads the body itself.
+    An `inline` handler never waits for a disk or a lock, and is called where requests are received; any other gets a
+    thread, which costs more than many an answer. `at_once` is asked first, where there is one: it answers when there is
+    nothing to wait for, and else gives None without having done a thing. A `streams` handler is a coroutine that takes
+    (call, request) and reads the body itself.
     """
 
     method: str
@@ -62,6 +64,7 @@ class Route:
     scope: Scope = "read"
     style: Style = "native"
     inline: bool = False
+    at_once: Callable[[Call], Any] | None = None
     streams: bool = False
     about: str = ""  # one line, for the OpenAPI document
     arguments: Mapping[str, str] = field(default_factory=dict)  # query argument: what it means

@@ -35,6 +35,7 @@ from anew.index.series import Series, Source, draw, join
 Answer = TypeVar("Answer")
 
 _LOCK_WAIT_S = 2.0
+_MUST_WAIT_S = 10.0
 _FIRST_WAIT_S = 10.0
 
 
@@ -59,21 +60,23 @@ class Index:
 
     # Keeping up
 
-    def refresh(self, only: set[str] | None = None, but: Set[str] = frozenset()) -> set[str]:
+    def refresh(self, only: set[str] | None = None, but: Set[str] = frozenset(), *, must: bool = False) -> set[str]:
         """One pass over what is new; over these runs alone with `only`. Returns the runs that changed.
 
         Live runs in `but` are passed over: the caller knows that nothing came, or will name them.
 
-        When another process is at it for long, what it has done so far stands.
+        When another process is at it for long, what it has done so far stands; with `must`, StoreError is raised then.
         """
         with self._lock:
             for attempt in range(3):
                 try:
-                    with self._locked(_LOCK_WAIT_S) as held:
+                    with self._locked(_MUST_WAIT_S if must else _LOCK_WAIT_S) as held:
                         if held:
                             self._open(write=True)
                             assert self._indexer is not None
                             return self._indexer.run(only=only, but=but)
+                    if must:
+                        raise StoreError(f"the index {self.folder} is being written by another process; ask again")
                     return set()
                 except (CorruptData, sqlite3.DatabaseError, OSError) as error:
                     self._mend(error, last=attempt == 2)

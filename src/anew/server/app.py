@@ -89,7 +89,9 @@ class App:
             if scope["method"] in _WRITING:
                 read = _read_mlflow if route.style == "mlflow" else _read_json
                 call.body = await read(route.method, headers, receive)
-            answer = route.handler(call) if route.inline else await asyncio.to_thread(route.handler, call)
+            answer = route.at_once(call) if route.at_once else None
+            if answer is None:
+                answer = route.handler(call) if route.inline else await asyncio.to_thread(route.handler, call)
             if isinstance(answer, Response):
                 await answer(scope, receive, send)
             else:

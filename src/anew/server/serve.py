@@ -73,6 +73,7 @@ def _config(app: App) -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nobody asks where a request came from
         timeout_graceful_shutdown=_GRACE_S,
         lifespan="off",
     )

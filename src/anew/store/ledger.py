@@ -61,6 +61,13 @@ class Ledger:
         except OSError as error:
             raise StoreFull(f"cannot write the ledger {self.path}: {error.strerror}") from error
 
+    def size(self) -> int:
+        """How many bytes it has; 0 before the first entry."""
+        try:
+            return os.stat(self.path).st_size
+        except FileNotFoundError:
+            return 0
+
     def entries(self, start_seq: int = 0) -> Iterator[dict[str, Any]]:
         """Entries from `start_seq` on, oldest first; each line's own hash is checked. A torn last line is left out."""
         if not self.path.exists():
@@ -145,15 +152,15 @@ class View(ABC):
         self._offset = 0
         self._lock = threading.RLock()
 
+    def is_current(self) -> bool:
+        """Whether all that the ledger says is taken in. Waits for nobody, as `refresh` does for who is writing."""
+        return self.ledger.size() == self._offset
+
     def refresh(self) -> None:
         """Take in what was appended since, by whomever."""
+        if self.is_current():
+            return
         with self._lock:
-            try:
-                size = self.ledger.path.stat().st_size
-            except FileNotFoundError:
-                return
-            if size == self._offset:
-                return
             for entry, offset in self.ledger.after(self._offset):
                 self._apply(entry)
                 self._offset = offset

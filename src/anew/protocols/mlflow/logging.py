@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from anew.hub import Hub
 from anew.protocols.mlflow import fields, metrics
@@ -14,6 +15,7 @@ from anew.protocols.mlflow.messages import OBJECTS, PAIRS, RUN, RUN_ONLY, TEXT, 
 from anew.protocols.mlflow.routes import both
 from anew.protocols.mlflow.runs import active_document, rename
 from anew.routes import Call
+from anew.store.growth import State
 
 _MOST_ENTITIES = 1000
 _MOST_METRICS = 1000
@@ -39,55 +41,108 @@ _OUTPUT = Message(model_id=TEXT, step=WHOLE_OR_0)
 _MODEL = Message(run_id=TEXT.needed, model_json=TEXT.needed)
 
 
-def _known(hub: Hub, run_id: str) -> dict[str, str]:
-    """The parameters of a run that may be written to, as they were sent. Raises MlflowError.
+class Known:
+    """The parameters of runs that are written to, as they were sent: asked for with every call, and so remembered."""
 
-    What is being logged is asked for with every call: it is remembered, until the run is deleted.
-    """
-    found = hub.known.get(run_id)
-    if found is None:
-        document = active_document(hub, run_id)
-        raw = document.get("raw") or {}
-        found = {name: sent(raw, name, value) for name, value in document["config"].items()}
-        if len(hub.known) >= _MOST_KNOWN:
-            hub.known.clear()
-        hub.known[run_id] = found
-    return found
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[State, dict[str, str]]] = {}
+
+    def at_hand(self, hub: Hub, run_id: str) -> dict[str, str] | None:
+        """Those of a run that is not deleted, as long as nobody else has written to it: no lock, and nothing read."""
+        found = self._found.get(run_id)
+        if found is None or found[0] != hub.state("runs", run_id, others=True):
+            return None
+        return found[1]
+
+    def of(self, hub: Hub, run_id: str) -> dict[str, str]:
+        """The same, read if need be, for who holds the run alone. Raises MlflowError for one that is deleted."""
+        known = self.at_hand(hub, run_id)
+        if known is None:
+            state = hub.state("runs", run_id, others=True)
+            document = active_document(hub, run_id)
+            raw = document.get("raw") or {}
+            known = {name: sent(raw, name, value) for name, value in document["config"].items()}
+            if state is not None:
+                if len(self._found) >= _MOST_KNOWN:
+                    self._found.clear()
+                self._found[run_id] = state, known
+        return known
+
+
+_of_hubs: WeakKeyDictionary[Hub, Known] = WeakKeyDictionary()
+
+
+def _known(hub: Hub) -> Known:
+    found = _of_hubs.get(hub)
+    return found if found is not None else _of_hubs.setdefault(hub, Known())
+
+
+def _check_active(hub: Hub, run_id: str) -> None:
+    """Raises MlflowError for a run that is deleted, or none."""
+    known = _known(hub)
+    if known.at_hand(hub, run_id) is None:
+        with hub.alone(run_id):
+            known.of(hub, run_id)
+
+
+def log_metric_at_once(call: Call) -> dict[str, Any] | None:
+    """As `log_metric`, when it takes no more than an append; else None, and nothing was done."""
+    sent = _METRIC.read(call)
+    if sent["model_id"] or _known(call.hub).at_hand(call.hub, sent["run_id"]) is None:
+        return None
+    metrics.write(call.hub, sent["run_id"], [metrics.metric_of(sent)])
+    return {}
 
 
 def log_metric(call: Call) -> dict[str, Any]:
     sent = _METRIC.read(call)
     metric = metrics.metric_of(sent)
-    _known(call.hub, sent["run_id"])
+    _check_active(call.hub, sent["run_id"])
     metrics.write(call.hub, sent["run_id"], [metric])
     return {}
 
 
 def log_parameter(call: Call) -> dict[str, Any]:
+    run_id, key, value = _param(call)
+    # No other server judges meanwhile: two values for one parameter can't both be the first.
+    with call.hub.alone(run_id):
+        return _log_parameter(call.hub, run_id, _known(call.hub).of(call.hub, run_id), key, value)
+
+
+def log_parameter_at_once(call: Call) -> dict[str, Any] | None:
+    """As `log_parameter`, when nobody has to be waited for; else None, and nothing was done."""
+    run_id, key, value = _param(call)
+    with call.hub.alone(run_id, wait=False) as held:
+        known = _known(call.hub).at_hand(call.hub, run_id) if held else None
+        return None if known is None else _log_parameter(call.hub, run_id, known, key, value)
+
+
+def _param(call: Call) -> tuple[str, str, str]:
     sent = _PARAM.read(call)
-    run_id = sent["run_id"]
-    key, value = fields.check_param(sent["key"], sent["value"])
-    known = _known(call.hub, run_id)
+    return (sent["run_id"], *fields.check_param(sent["key"], sent["value"]))
+
+
+def _log_parameter(hub: Hub, run_id: str, known: dict[str, str], key: str, value: str) -> dict[str, Any]:
     if known.get(key, value) != value:
         raise invalid(
             f"Changing param values is not allowed. Param with key='{key}' was already logged with "
             f"value='{known[key]}' for run ID='{run_id}'. Attempted logging new value '{value}'."
         )
     if key not in known:
-        _write_params(call.hub, run_id, {key: value})
+        _write_params(hub, run_id, known, {key: value})
     return {}
 
 
-def _write_params(hub: Hub, run_id: str, params: dict[str, str]) -> None:
+def _write_params(hub: Hub, run_id: str, known: dict[str, str], params: dict[str, str]) -> None:
     hub.event("runs", run_id, "config", fields.as_config(params))
-    _known(hub, run_id).update(params)
+    known.update(params)
 
 
 def set_tag(call: Call) -> dict[str, Any]:
     sent = _TAG.read(call)
     run_id = sent["run_id"]
     key, value = fields.check_tag(sent["key"], sent["value"])
-    _known(call.hub, run_id)
+    _check_active(call.hub, run_id)
     _write_tags(call.hub, run_id, {key: value})
     return {}
 
@@ -125,7 +180,21 @@ def log_batch(call: Call) -> dict[str, Any]:
     params = [fields.check_param(key, value, f"params[{at}]") for at, (key, value) in enumerate(sent["params"])]
     tags = [fields.check_tag(key, value, f"tags[{at}]") for at, (key, value) in enumerate(sent["tags"])]
     _check_batch(len(found), params, len(tags))
-    known = _known(hub, run_id)
+    if not params:
+        _check_active(hub, run_id)
+        if found:
+            metrics.write(hub, run_id, found)
+    else:
+        with hub.alone(run_id):
+            _write_batch(hub, run_id, found, params)
+    if tags:
+        _write_tags(hub, run_id, dict(tags))
+    return {}
+
+
+def _write_batch(hub: Hub, run_id: str, found: list[metrics.Metric], params: list[fields.Pair]) -> None:
+    """Keep metrics and parameters, for who holds the run alone. Raises MlflowError, and then keeps nothing."""
+    known = _known(hub).of(hub, run_id)
     changed = [
         {"key": key, "old_value": known[key], "new_value": value}
         for key, value in params
@@ -139,10 +208,7 @@ def log_batch(call: Call) -> dict[str, Any]:
         metrics.write(hub, run_id, found)
     fresh = {key: value for key, value in params if key not in known}
     if fresh:
-        _write_params(hub, run_id, fresh)
-    if tags:
-        _write_tags(hub, run_id, dict(tags))
-    return {}
+        _write_params(hub, run_id, known, fresh)
 
 
 def _check_batch(metric_count: int, params: list[fields.Pair], tag_count: int) -> None:
@@ -174,7 +240,7 @@ def log_inputs(call: Call) -> dict[str, Any]:
     fields.check_run_id(run_id)
     events = [_dataset_event(item, at) for at, item in enumerate(sent["datasets"])]
     models = [_OUTPUT.read_from(item) for item in sent["models"]]
-    _known(hub, run_id)
+    _check_active(hub, run_id)
     for event in events:
         hub.event("runs", run_id, "dataset", event)
     for item in models:
@@ -201,7 +267,7 @@ def _dataset_event(item: dict[str, Any], at: int) -> dict[str, Any]:
 def log_outputs(call: Call) -> dict[str, Any]:
     hub, sent = call.hub, _OUTPUTS.read(call)
     models = [_OUTPUT.read_from(item) for item in sent["models"]]
-    _known(hub, sent["run_id"])
+    _check_active(hub, sent["run_id"])
     for item in models:
         link = {"relation": "model output", "model": item["model_id"], "step": item["step"]}
         hub.event("runs", sent["run_id"], "link", link)
@@ -225,8 +291,8 @@ def log_model(call: Call) -> dict[str, Any]:
 
 
 ROUTES = [
-    *both("POST", "runs/log-metric", log_metric, scope="write", inline=True),
-    *both("POST", "runs/log-parameter", log_parameter, scope="write"),
+    *both("POST", "runs/log-metric", log_metric, scope="write", at_once=log_metric_at_once),
+    *both("POST", "runs/log-parameter", log_parameter, scope="write", at_once=log_parameter_at_once),
     *both("POST", "runs/set-tag", set_tag, scope="write"),
     *both("POST", "runs/delete-tag", delete_tag, scope="write"),
     *both("POST", "runs/log-batch", log_batch, scope="write"),

@@ -10,9 +10,10 @@ from anew.errors import RunNotFound
 from anew.hub import Hub
 from anew.index.query import And, In, IsNull, Node, Or, Present
 from anew.index.query import Field as Index
+from anew.projects import Project
 from anew.protocols.mlflow import fields
-from anew.protocols.mlflow.answers import answers_of
-from anew.protocols.mlflow.entities import RUN_NAME, STATUSES, fresh_run, run, run_info
+from anew.protocols.mlflow.answers import answers_of, state_of
+from anew.protocols.mlflow.entities import RUN_NAME, STATUSES, fresh_run, run_info
 from anew.protocols.mlflow.errors import invalid, missing
 from anew.protocols.mlflow.experiments import VIEW, adopt_projects, check_active, find, view
 from anew.protocols.mlflow.filters import parse_filter, parse_orders
@@ -75,11 +76,20 @@ def active_document(hub: Hub, run_id: str) -> dict[str, Any]:
 
 
 def create(call: Call) -> dict[str, Any]:
-    hub = call.hub
     sent = _CREATE.read(call)
     if not call.body:
         raise invalid("The body is empty, or no JSON: a run is made with an experiment_id, at least.")
-    project = find(hub, sent["experiment_id"] or "0")
+    return _created(call.hub, sent, find(call.hub, sent["experiment_id"] or "0"))
+
+
+def create_at_once(call: Call) -> dict[str, Any] | None:
+    """As `create`, in an experiment that nobody is changing; else None, and nothing was done."""
+    sent = _CREATE.read(call)
+    project = call.hub.projects.at_hand(sent["experiment_id"])
+    return None if project is None else _created(call.hub, sent, project)
+
+
+def _created(hub: Hub, sent: dict[str, Any], project: Project) -> dict[str, Any]:
     start_ms = sent["start_time"] or 0
     name, tags = sent["run_name"], dict(sent["tags"])
     if "" in tags:
@@ -110,7 +120,16 @@ def made_up_name() -> str:
 
 
 def get(call: Call) -> dict[str, Any]:
-    return {"run": run(call.hub, get_document(call.hub, _RUN.read(call)["run_id"]))}
+    run_id = _RUN.read(call)["run_id"]
+    state = state_of(call.hub, run_id)
+    document = get_document(call.hub, run_id)
+    return {"run": answers_of(call.hub).keep(call.hub, document, state)}
+
+
+def get_at_once(call: Call) -> dict[str, Any] | None:
+    """As `get`, of a run that has not changed since it was asked for."""
+    found = answers_of(call.hub).at_hand(call.hub, _RUN.read(call)["run_id"])
+    return None if found is None else {"run": found}
 
 
 def update(call: Call) -> dict[str, Any]:
@@ -190,8 +209,8 @@ def _view_nodes(states: tuple[bool, ...]) -> list[Node]:
 
 
 ROUTES = [
-    *both("POST", "runs/create", create, scope="write"),
-    *both("GET", "runs/get", get),
+    *both("POST", "runs/create", create, scope="write", at_once=create_at_once),
+    *both("GET", "runs/get", get, at_once=get_at_once),
     *both("POST", "runs/update", update, scope="write"),
     *both("POST", "runs/delete", delete, scope="write"),
     *both("POST", "runs/restore", restore, scope="write"),
