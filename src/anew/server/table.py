@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from anew.protocols import mlflow
 from anew.routes import Call, Route
-from anew.server import native, openapi, syncing
+from anew.server import native, openapi, pages, syncing, workspace
 
 
 def health(call: Call) -> Response:
@@ -22,7 +22,9 @@ def described(call: Call) -> dict[str, Any]:
 ROUTES: list[Route] = [
     Route("GET", "/health", health, "public", inline=True, about="whether the server answers"),
     Route("GET", "/api/v1/openapi.json", described, "public", about="this API, described"),
+    *pages.ROUTES,
     *native.ROUTES,
+    *workspace.ROUTES,
     *mlflow.ROUTES,
     *syncing.ROUTES,
 ]

@@ -1,0 +1,169 @@
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { colourVar } from "../colour";
+import { number } from "../format";
+import { Dialog } from "../parts/Dialog";
+import { Icon } from "../parts/Icon";
+import { Popover } from "../parts/Popover";
+import { save, toCsv } from "../save";
+import { Chart } from "./Chart";
+import { type ChartRun, extent, type Line, makeLines } from "./lines";
+import { useSeries } from "./series";
+import type { ChartSettings } from "./settings";
+
+interface Props {
+  metric: string;
+  runs: ChartRun[];
+  settings: ChartSettings;
+  height: number;
+}
+
+export function ChartCard(props: Props) {
+  const { metric, settings } = props;
+  const [full, setFull] = useState(false);
+  return (
+    <>
+      <Card {...props} onFull={() => setFull(true)} />
+      {full && (
+        <Dialog title={metric} onClose={() => setFull(false)} className="full">
+          <Card {...props} height={Math.max(240, window.innerHeight - 110)} settings={settings} onFull={() => setFull(false)} />
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+function Card({ metric, runs, settings, height, onFull }: Props & { onFull: () => void }) {
+  const box = useRef<HTMLElement>(null);
+  const { width, seen } = useBox(box);
+  const { x, smooth, zoom, log, clip, setZoom } = settings;
+  const { series, whole, isFetching, error } = useSeries(metric, runs, width, x, zoom, seen);
+  const lines = useMemo(() => makeLines(series ?? [], runs, x, smooth), [series, runs, x, smooth]);
+  const all = useMemo(() => (whole === series ? lines : makeLines(whole ?? [], runs, x, smooth)), [whole, series, lines, runs, x, smooth]);
+  const [asTable, setAsTable] = useState(false);
+  const canvas = useRef<() => HTMLCanvasElement | undefined>(() => undefined);
+  const hold = useCallback((found: () => HTMLCanvasElement | undefined) => {
+    canvas.current = found;
+  }, []);
+  const common = { title: metric, lines, whole: all, axis: x, zoom, log, clip, width, height, onZoom: setZoom };
+  return (
+    <figure className="chart card" ref={box} aria-busy={isFetching}>
+      <figcaption>
+        <h3>{metric}</h3>
+        <CardMenu metric={metric} lines={lines} axis={x} canvas={() => canvas.current()} asTable={asTable} setAsTable={setAsTable} />
+        <button type="button" className="quiet" onClick={onFull} aria-label={`${metric}: full screen, or back`} title="Full screen">
+          <Icon name="expand" />
+        </button>
+      </figcaption>
+      {asTable ? (
+        <LinesTable lines={all} height={height} />
+      ) : width > 0 && seen && series ? (
+        lines.length ? <Chart {...common} canvas={hold} /> : <Note height={height} text="None of these runs logged it." />
+      ) : (
+        <Note height={height} text={error ? error.message : ""} />
+      )}
+    </figure>
+  );
+}
+
+function Note({ height, text }: { height: number; text: string }) {
+  return (
+    <p className="note" style={{ height }}>
+      {text}
+    </p>
+  );
+}
+
+interface MenuProps {
+  metric: string;
+  lines: Line[];
+  axis: string;
+  canvas: () => HTMLCanvasElement | undefined;
+  asTable: boolean;
+  setAsTable: (on: boolean) => void;
+}
+
+function CardMenu({ metric, lines, axis, canvas, asTable, setAsTable }: MenuProps) {
+  const name = metric.replace(/[^\w.-]+/g, "-");
+  const points = () => lines.flatMap((line) => line.xs.map((x, row) => [line.name, x, (line.raw ?? line.ys)[row] ?? "", line.ys[row] ?? ""]));
+  return (
+    <Popover label={<Icon name="more" />} title={`${metric}: more`} className="quiet" align="right">
+      {(close) => {
+        const then = (act: () => void) => () => {
+          act();
+          close();
+        };
+        return (
+          <>
+            <button type="button" className="item" onClick={then(() => setAsTable(!asTable))}>
+              {asTable ? "View as chart" : "View as table"}
+            </button>
+            <button type="button" className="item" onClick={then(() => save(`${name}.csv`, toCsv([["run", axis, "value", "drawn"], ...points()])))}>
+              Save what is drawn as CSV
+            </button>
+            <button
+              type="button"
+              className="item"
+              disabled={asTable}
+              onClick={then(() => canvas()?.toBlob((blob) => blob && save(`${name}.png`, blob)))}
+            >
+              Save as PNG
+            </button>
+          </>
+        );
+      }}
+    </Popover>
+  );
+}
+
+function LinesTable({ lines, height }: { lines: Line[]; height: number }) {
+  return (
+    <div className="lines" style={{ height }} tabIndex={0} role="region" aria-label="values">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">run</th>
+            <th scope="col">last</th>
+            <th scope="col">least</th>
+            <th scope="col">greatest</th>
+          </tr>
+        </thead>
+        <tbody>
+          {lines.map((line) => {
+            const values = line.raw ?? line.ys;
+            const [low, high] = extent(values) ?? [Number.NaN, Number.NaN];
+            return (
+              <tr key={line.id}>
+                <th scope="row">
+                  <i className="swatch" style={{ background: colourVar(line.colour) }} />
+                  {line.name}
+                </th>
+                <td>{number(values.findLast((value) => value !== null) ?? Number.NaN)}</td>
+                <td>{number(low)}</td>
+                <td>{number(high)}</td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** How wide an element is, and whether it is on the screen or near it: nothing else is asked for or drawn. */
+function useBox(box: React.RefObject<HTMLElement | null>): { width: number; seen: boolean } {
+  const [width, setWidth] = useState(0);
+  const [seen, setSeen] = useState(false);
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const sizes = new ResizeObserver(([entry]) => entry && setWidth(Math.floor(entry.contentRect.width)));
+    const sight = new IntersectionObserver(([entry]) => entry && setSeen(entry.isIntersecting), { rootMargin: "150px" });
+    sizes.observe(element);
+    sight.observe(element);
+    return () => {
+      sizes.disconnect();
+      sight.disconnect();
+    };
+  }, [box]);
+  return { width, seen };
+}

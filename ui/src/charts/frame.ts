@@ -1,0 +1,215 @@
+/** A chart's frame is uPlot's: axes, zoom, cursor. The lines are painted here, each with x values of its own. */
+import uPlot from "uplot";
+import { number } from "../format";
+import type { Line, Range, XAxis } from "./lines";
+
+export interface Drawing {
+  lines: Line[];
+  x: Range;
+  y: Range;
+  axis: XAxis;
+  log: boolean;
+  /** The line under the pointer. */
+  focus: string | null;
+}
+
+export interface Pointer {
+  x: number;
+  y: number;
+  left: number;
+  top: number;
+}
+
+interface Listeners {
+  onZoom: (range: Range | null) => void;
+  onPointer: (pointer: Pointer | null) => void;
+}
+
+const syncKey = "charts";
+
+/** Draws into `element`; `draw` may be called at any time. */
+export class Frame {
+  private plot: uPlot;
+  private drawing: Drawing;
+  private inside = false;
+
+  constructor(element: HTMLElement, width: number, height: number, drawing: Drawing, listeners: Listeners) {
+    this.drawing = drawing;
+    this.plot = new uPlot(this.options(width, height, listeners), [[0], [null]], element);
+    const over = this.plot.over;
+    over.addEventListener("mouseenter", () => (this.inside = true));
+    over.addEventListener("mouseleave", () => {
+      this.inside = false;
+      listeners.onPointer(null);
+    });
+    over.addEventListener("dblclick", () => listeners.onZoom(null));
+  }
+
+  draw(drawing: Drawing): void {
+    const scales = drawing.log !== this.drawing.log;
+    this.drawing = drawing;
+    const y = this.plot.scales.y;
+    if (scales && y) y.distr = drawing.log ? 3 : 1;
+    this.plot.setData([[drawing.x[0], drawing.x[1]], [null, null]]);
+  }
+
+  resize(width: number, height: number): void {
+    if (this.plot.width !== width || this.plot.height !== height) this.plot.setSize({ width, height });
+  }
+
+  get canvas(): HTMLCanvasElement {
+    return this.plot.ctx.canvas;
+  }
+
+  destroy(): void {
+    this.plot.destroy();
+  }
+
+  private options(width: number, height: number, listeners: Listeners): uPlot.Options {
+    const axis = { stroke: () => css("--muted"), font: `11px ${css("--sans")}`, ticks: { show: false } };
+    const grid = { stroke: () => css("--line-soft"), width: 1 };
+    return {
+      width,
+      height,
+      legend: { show: false },
+      padding: [8, 12, 0, 0],
+      scales: {
+        x: { time: false, range: () => this.drawing.x },
+        y: { distr: this.drawing.log ? 3 : 1, range: () => this.drawing.y },
+      },
+      axes: [
+        { ...axis, size: 26, gap: 4, grid: { show: false }, space: 70, values: (_, ticks) => this.xLabels(ticks) },
+        { ...axis, size: (_, labels) => widest(labels), gap: 6, grid, space: 30, values: (_, ticks) => ticks.map(tick) },
+      ],
+      series: [{}, { paths: () => null, points: { show: false } }],
+      cursor: {
+        y: false,
+        points: { show: false },
+        drag: { x: true, y: false, setScale: false },
+        sync: { key: syncKey, scales: ["x", null] },
+      },
+      hooks: {
+        draw: [(plot) => paint(plot, this.drawing)],
+        setSelect: [(plot) => this.zoomed(plot, listeners)],
+        setCursor: [(plot) => this.inside && listeners.onPointer(pointerOf(plot))],
+      },
+    };
+  }
+
+  private zoomed(plot: uPlot, { onZoom }: Listeners): void {
+    const { left, width } = plot.select;
+    if (width < 3 || !this.inside) return;
+    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    onZoom([plot.posToVal(left, "x"), plot.posToVal(left + width, "x")]);
+  }
+
+  private xLabels(ticks: number[]): string[] {
+    const { axis, x } = this.drawing;
+    return ticks.map((value) => xLabel(value, axis, x[1] - x[0]));
+  }
+}
+
+function pointerOf(plot: uPlot): Pointer | null {
+  const { left = -1, top = -1 } = plot.cursor;
+  if (left < 0) return null;
+  const y = plot.posToVal(top, "y");
+  return { x: plot.posToVal(left, "x"), y, left: left + plot.over.offsetLeft, top: top + plot.over.offsetTop };
+}
+
+/** A value of the x axis; `width` is how much of it is seen. */
+export function xLabel(value: number, axis: XAxis, width: number): string {
+  if (axis === "step") return Math.abs(value) >= 1e4 && value % 100 === 0 ? `${number(value / 1000)}k` : number(value, 6).replace(/\.0+$/, "");
+  if (axis === "relative") return relative(value, width);
+  const date = new Date(value * 1000);
+  const clock = date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", ...(width < 600 && { second: "2-digit" }) });
+  return width > 2 * 86400 ? date.toLocaleDateString(undefined, { day: "numeric", month: "short" }) : clock;
+}
+
+function relative(seconds: number, width: number): string {
+  const [size, unit] = width > 2 * 86400 ? [86400, "d"] : width > 7200 ? [3600, "h"] : width > 180 ? [60, "min"] : [1, "s"];
+  return `${Number((seconds / Number(size)).toPrecision(4))} ${unit}`;
+}
+
+function tick(value: number | null): string {
+  if (value === null) return "";
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(1).replace(".0e", "e").replace("e+", "e");
+  return String(Number(value.toPrecision(6)));
+}
+
+const letterPixels = 6.4;
+
+function widest(labels: string[] | null): number {
+  return 14 + letterPixels * Math.max(3, ...(labels ?? []).map((label) => label?.length ?? 0));
+}
+
+export function css(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+function paint(plot: uPlot, { lines, x, y, log, focus }: Drawing): void {
+  const { ctx, bbox } = plot;
+  const ratio = devicePixelRatio || 1;
+  const height = (value: number) => (log ? Math.log10(value) : value);
+  const [low, high] = [height(y[0]), height(y[1])];
+  const toX = (value: number) => bbox.left + ((value - x[0]) / (x[1] - x[0])) * bbox.width;
+  const toY = (value: number) => bbox.top + bbox.height - ((height(value) - low) / (high - low)) * bbox.height;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  ctx.lineJoin = "round";
+  const behind = [...lines].sort((one, other) => Number(one.id === focus) - Number(other.id === focus));
+  for (const line of behind) {
+    const colour = css(`--run${line.colour}`);
+    ctx.strokeStyle = ctx.fillStyle = colour;
+    const dim = focus !== null && line.id !== focus ? 0.35 : 1;
+    if (line.low && line.high) fillBand(ctx, line, toX, toY, 0.15 * dim);
+    ctx.setLineDash([]);
+    if (line.raw) stroke(ctx, line.xs, line.raw, toX, toY, ratio, 0.25 * dim, log);
+    ctx.setLineDash(line.dash.map((length) => length * ratio));
+    stroke(ctx, line.xs, line.ys, toX, toY, (line.id === focus ? 2.4 : 1.6) * ratio, dim, log);
+  }
+  ctx.restore();
+}
+
+type To = (value: number) => number;
+
+function stroke(ctx: CanvasRenderingContext2D, xs: number[], ys: (number | null)[], toX: To, toY: To, width: number, alpha: number, log: boolean) {
+  ctx.globalAlpha = alpha;
+  ctx.lineWidth = width;
+  ctx.beginPath();
+  let drawing = false;
+  let alone = 0;
+  for (let row = 0; row < xs.length; row++) {
+    const value = ys[row];
+    if (value === null || value === undefined || (log && value <= 0)) {
+      drawing = false;
+      continue;
+    }
+    const [px, py] = [toX(xs[row] ?? 0), toY(value)];
+    if (drawing) ctx.lineTo(px, py);
+    else {
+      // A point between two gaps would else leave nothing.
+      ctx.moveTo(px - width, py);
+      ctx.lineTo(px, py);
+      alone++;
+    }
+    drawing = true;
+  }
+  ctx.stroke();
+  if (alone === 1 && xs.length === 1) {
+    ctx.beginPath();
+    ctx.arc(toX(xs[0] ?? 0), toY(ys[0] ?? 0), 2 * width, 0, 7);
+    ctx.fill();
+  }
+}
+
+function fillBand(ctx: CanvasRenderingContext2D, line: Line, toX: To, toY: To, alpha: number): void {
+  ctx.globalAlpha = alpha;
+  ctx.beginPath();
+  const rows = line.xs.map((_, row) => row).filter((row) => line.low?.[row] != null && line.high?.[row] != null);
+  for (const row of rows) ctx.lineTo(toX(line.xs[row] ?? 0), toY(line.low?.[row] ?? 0));
+  for (const row of rows.reverse()) ctx.lineTo(toX(line.xs[row] ?? 0), toY(line.high?.[row] ?? 0));
+  ctx.fill();
+}

@@ -1,0 +1,34 @@
+import { useState } from "react";
+import { plain } from "../../format";
+import { Copy } from "../../parts/Copy";
+import type { Document } from "../../schema";
+
+export function Config({ run }: { run: Document }) {
+  const [part, setPart] = useState("");
+  const all = Object.entries(run.config);
+  const fits = all.filter(([name, value]) => `${name} ${plain(value)}`.toLowerCase().includes(part.toLowerCase()));
+  return (
+    <section className="card" aria-label="Config">
+      <h2 className="line">
+        <input className="field" type="search" placeholder={`Find among ${all.length}`} aria-label="Find a setting" value={part} onChange={(event) => setPart(event.target.value)} />
+        <Copy text={() => JSON.stringify(run.config, null, 2)} what="the config as JSON">
+          JSON
+        </Copy>
+      </h2>
+      <table className="results left">
+        <tbody>
+          {fits.map(([name, value]) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              <td className="mono">
+                {plain(value)}
+                {run.config_conflicts[name] && <span className="muted"> (also {run.config_conflicts[name].map(plain).join(", ")})</span>}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {!fits.length && <p className="note">{all.length ? "Nothing fits." : "This run has no config."}</p>}
+    </section>
+  );
+}

@@ -1,0 +1,63 @@
+import { Grade, Status, Verdict } from "../../parts/Badge";
+import { Icon } from "../../parts/Icon";
+import { Link } from "../../parts/Link";
+import { colourVar } from "../../colour";
+import type { SetView } from "../../url";
+import { CellContent, type GridColumn } from "./cells";
+import type { Row } from "./data";
+import { RowMenu } from "./RowMenu";
+import type { RunsView } from "./view";
+
+interface Props {
+  row: Row | undefined;
+  index: number;
+  /** Where the row lies in the scrolled area; one that is pinned lies above it. */
+  top?: number;
+  charted: boolean;
+  current: boolean;
+  pinned?: boolean;
+  inset?: boolean;
+  columns: GridColumn[];
+  view: RunsView;
+  change: SetView<RunsView>;
+  toggle: (id: string) => void;
+}
+
+export function RunRow({ row, index, top, charted, current, pinned = false, inset = false, columns, view, change, toggle }: Props) {
+  const place = top === undefined ? {} : { transform: `translateY(${top}px)` };
+  const classes = ["row", charted && "charted", current && "current", pinned && "pinned", inset && "inset", top !== undefined && "placed"];
+  if (!row) return <div role="row" className={classes.filter(Boolean).join(" ")} style={place} aria-rowindex={index + 2} aria-busy="true" />;
+  return (
+    <div role="row" className={classes.filter(Boolean).join(" ")} style={place} aria-rowindex={index + 2} aria-selected={charted}>
+      <div role="rowheader" className="first">
+        <input
+          type="checkbox"
+          className="pick"
+          style={{ "--colour": colourVar(row.colour) } as React.CSSProperties}
+          checked={charted}
+          onChange={() => toggle(row.id)}
+          aria-label={`${row.name} in the charts`}
+        />
+        {pinned && <Icon name="pin" size={12} />}
+        <Link href={`/runs/${row.id}`} title={row.name}>
+          {row.name}
+        </Link>
+        <Status status={row.status} />
+      </div>
+      <div role="gridcell">
+        {row.status === "running" ? <span className="badge warn">◔ running</span> : row.status === "failed" || row.status === "crashed" ? <span className="badge bad">✕ {row.status}</span> : <Verdict verdict={row.verdict} />}
+      </div>
+      <div role="gridcell">
+        <Grade letter={row.grade} />
+      </div>
+      {columns.map((column) => (
+        <div key={column.name} role="gridcell" className={`${column.right ? "right" : ""} ${column.kind} ${view.sort.replace(/^-/, "") === column.name ? "sorted" : ""}`}>
+          <CellContent column={column} row={row} />
+        </div>
+      ))}
+      <div role="gridcell">
+        <RowMenu row={row} view={view} change={change} />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,158 @@
+/** The workspace: runs at the left, their charts at the right; all of the view in the address. */
+import { useQuery } from "@tanstack/react-query";
+import { useMemo, useRef } from "react";
+import { ApiError, ask } from "../../api";
+import { dashesFor } from "../../colour";
+import type { ChartRun } from "../../charts/lines";
+import { Panels } from "../../charts/Panels";
+import { plain } from "../../format";
+import { Copy } from "../../parts/Copy";
+import { Icon } from "../../parts/Icon";
+import { QueryInput } from "../../parts/QueryInput";
+import { Failed, Start } from "../../parts/States";
+import { useView } from "../../url";
+import { ColumnChooser, GroupChooser } from "./Choosers";
+import { chosenColumns, pageRows, type Row, useColumns, useRows, useRunsById, useSelection } from "./data";
+import { Grid } from "./Grid";
+import { GroupGrid } from "./GroupGrid";
+import "./runs.css";
+import { runsDefaults, type RunsView } from "./view";
+
+const mostDrawn = 10; // runs in the charts when none are chosen
+const mostGrouped = 60;
+
+export default function Runs() {
+  const [view, change] = useView(runsDefaults);
+  const input = useRef<HTMLInputElement>(null);
+  const selection = useSelection(view);
+  const survey = useColumns(selection);
+  const columns = useMemo(() => survey.data ?? [], [survey.data]);
+  const shown = useMemo(() => chosenColumns(view.col, columns), [view.col, columns]);
+  const asked = useMemo(() => (view.group ? [...new Set([...shown, view.group])] : shown), [shown, view.group]);
+  const head = useRows(selection, view.sort, asked, 0, pageRows - 1);
+  const chosen = useRunsById(view.sel, asked);
+  const drawn = useDrawnRuns(view, head.rows, chosen);
+  const error = head.error instanceof ApiError ? head.error : null;
+  const wrong = error?.position !== undefined ? { message: error.message, position: error.position } : null;
+  if (error && !wrong) return <Failed error={error} />;
+  if (head.total === 0 && !view.q && !view.project && !view.hide.length) return <Start />;
+  return (
+    <div className="runs">
+      <div className="bar">
+        <ProjectChooser project={view.project} choose={(project) => change({ ...runsDefaults, project })} />
+        <QueryInput
+          value={view.q}
+          columns={columns}
+          error={wrong}
+          input={input}
+          onChange={(q, done) => change({ q }, done ? "push" : "replace")}
+        />
+        <GroupChooser columns={columns} group={view.group} choose={(group) => change({ group, open: [] })} />
+        <ColumnChooser columns={columns} shown={shown} automatic={view.col.length === 0} choose={(col) => change({ col }, "replace")} />
+        <Copy text={() => location.href} what="a link to this view">
+          Link
+        </Copy>
+      </div>
+      <div className="split" style={{ "--split": `${view.split}%` } as React.CSSProperties}>
+        {view.group ? (
+          <GroupGrid view={view} change={change} selection={selection} columns={columns} shown={shown} drawn={drawn} />
+        ) : (
+          <Grid view={view} change={change} selection={selection} columns={columns} shown={shown} drawn={drawn} input={input} />
+        )}
+        <Splitter split={view.split} choose={(split) => change({ split }, "replace")} />
+        <Charts drawn={drawn} view={view} change={change} />
+      </div>
+    </div>
+  );
+}
+
+/** The runs in the charts: those that are chosen, else the first of the table; pinned ones always. */
+function useDrawnRuns(view: RunsView, head: Map<number, Row>, chosen: Row[]): ChartRun[] {
+  const most = view.group ? mostGrouped : mostDrawn;
+  const first = [...head.values()].slice(0, most);
+  const rows = view.sel.length ? chosen : first;
+  const key = rows.map((row) => `${row.id} ${row.name} ${row.colour} ${plain(row.cells.get(view.group))}`).join("\n");
+  return useMemo(() => {
+    const dashes = dashesFor(rows.map((row) => row.colour));
+    return rows.map((row, at) => ({
+      id: row.id,
+      name: row.name,
+      colour: row.colour,
+      dash: dashes[at] ?? [],
+      created: row.created,
+      ...(view.group && { group: plain(row.cells.get(view.group)) || "none" }),
+    }));
+    // Rows are made anew with each answer; what charts need of them seldom changes.
+  }, [key, view.group]);
+}
+
+function Charts({ drawn, view, change }: { drawn: ChartRun[]; view: RunsView; change: (changes: Partial<RunsView>) => void }) {
+  const ids = drawn.map((run) => run.id);
+  const { data } = useQuery({
+    queryKey: ["columns", "of runs", ids],
+    queryFn: async ({ signal }) => (await ask("POST /api/v1/columns", { body: { runs: ids } }, signal)).columns,
+    meta: { runs: "survey" },
+    enabled: ids.length > 0,
+    placeholderData: (before) => before,
+  });
+  const metrics = useMemo(() => metricNames(data ?? []), [data]);
+  return (
+    <section className="pane" aria-label="Charts">
+      {data && <Panels metrics={metrics} runs={drawn} view={view} change={change} />}
+    </section>
+  );
+}
+
+/** Metrics by the names of their series; those of the machine have a space of their own. */
+export function metricNames(columns: { space: string; label: string }[]): string[] {
+  return columns
+    .filter(({ space }) => space === "metrics" || space === "system")
+    .map(({ space, label }) => (space === "system" ? `system/${label}` : label));
+}
+
+function ProjectChooser({ project, choose }: { project: string; choose: (project: string) => void }) {
+  const { data } = useQuery({
+    queryKey: ["projects"],
+    queryFn: ({ signal }) => ask("GET /api/v1/projects", {}, signal),
+    meta: { runs: "survey" },
+  });
+  const names = (data?.projects ?? []).filter((one) => one.runs > 0 || one.name === project).map((one) => one.name);
+  if (names.length < 2 && !project) return null;
+  return (
+    <select className="field" aria-label="Project" value={project} onChange={(event) => choose(event.target.value)}>
+      <option value="">all projects</option>
+      {names.map((name) => (
+        <option key={name}>{name}</option>
+      ))}
+    </select>
+  );
+}
+
+/** Between table and charts: dragged, or moved with the arrow keys. */
+function Splitter({ split, choose }: { split: string; choose: (split: string) => void }) {
+  const at = Number(split) || 50;
+  const set = (value: number) => choose(String(Math.round(Math.min(85, Math.max(15, value)))));
+  return (
+    <div
+      className="splitter"
+      role="separator"
+      aria-label="Width of the table"
+      aria-orientation="vertical"
+      aria-valuenow={at}
+      aria-valuemin={15}
+      aria-valuemax={85}
+      tabIndex={0}
+      onKeyDown={(event) => {
+        const step = { ArrowLeft: -3, ArrowRight: 3 }[event.key];
+        if (step) set(at + step);
+      }}
+      onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
+      onPointerMove={(event) => {
+        const whole = event.currentTarget.parentElement?.getBoundingClientRect();
+        if (event.buttons && whole) set(((event.clientX - whole.left) / whole.width) * 100);
+      }}
+    >
+      <Icon name="more" size={12} />
+    </div>
+  );
+}

@@ -1,0 +1,135 @@
+/** What the table shows: which columns, and the rows of the part that is seen. */
+import { keepPreviousData, useQueries, useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
+import { ask } from "../../api";
+import { colourOf } from "../../colour";
+import type { Column, Table } from "../../schema";
+import type { RunsView } from "./view";
+
+export type Cell = string | number | boolean | null;
+
+export interface Row {
+  id: string;
+  name: string;
+  status: string;
+  created: number;
+  duration: number;
+  verdict: string | null;
+  grade: string | null;
+  colour: number;
+  cells: Map<string, Cell>;
+}
+
+export const colourTag = "anew.colour";
+const colourColumn = "tags.`anew.colour`";
+const always = ["name", "status", "created", "duration", "verdict", "grade", colourColumn];
+export const pageRows = 100;
+
+/** What the runs of the table are: the part of a request that every question about them shares. */
+export interface Selection {
+  query: string;
+  project: string;
+  reproductions: boolean;
+}
+
+export function useSelection(view: RunsView): Selection {
+  const { q, project, again, hide } = view;
+  return useMemo(() => {
+    const hidden = hide.length ? `id not in (${hide.map(quote).join(", ")})` : "";
+    // Words stand alone in the language, so that brackets keep them from what follows.
+    const query = hidden && q.trim() ? `(${q}) and ${hidden}` : hidden || q;
+    return { query, project, reproductions: again === "1" };
+  }, [q, project, again, hide]);
+}
+
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+export function useColumns(selection: Selection) {
+  return useQuery({
+    queryKey: ["columns", selection],
+    queryFn: async ({ signal }) => (await ask("POST /api/v1/columns", { body: selection }, signal)).columns,
+    meta: { runs: "survey" },
+    placeholderData: keepPreviousData,
+  });
+}
+
+const mostMetrics = 4;
+const mostSettings = 4;
+
+/** The columns that are chosen, or those that tell the runs apart. */
+export function chosenColumns(chosen: string[], columns: Column[]): string[] {
+  if (chosen.length) return chosen;
+  // A schedule that is logged under the name of its setting ends where it ends: the setting says more.
+  const settings = new Set(columns.filter((one) => one.space === "config").map((one) => one.label));
+  const varying = (space: string, most: number) =>
+    columns
+      .filter((one) => one.space === space && one.varies && !(space === "metrics" && settings.has(one.label)))
+      .sort((one, other) => other.runs - one.runs)
+      .slice(0, most)
+      .map((one) => one.name);
+  return [...varying("metrics", mostMetrics), ...varying("config", mostSettings), "duration", "created"];
+}
+
+/** The pages of rows from `first` to `last`, and how many rows there are. */
+export function useRows(selection: Selection, sort: string, columns: string[], first: number, last: number) {
+  const wanted = useMemo(() => [...new Set([...always, ...columns])], [columns]);
+  const pages = [];
+  for (let page = Math.floor(first / pageRows); page <= Math.floor(last / pageRows); page++) pages.push(page);
+  const found = useQueries({
+    queries: pages.map((page) => ({
+      queryKey: ["table", selection, sort, wanted, page],
+      queryFn: ({ signal }: { signal: AbortSignal }) =>
+        ask("POST /api/v1/table", { body: { ...selection, sort: [sort], columns: wanted, from: page * pageRows, count: pageRows } }, signal),
+      meta: { runs: "all" },
+      placeholderData: keepPreviousData,
+      retry: false,
+    })),
+  });
+  const rows = new Map<number, Row>();
+  pages.forEach((page, at) => {
+    const data = found[at]?.data;
+    if (data) rowsOf(data, wanted).forEach((row, offset) => rows.set(page * pageRows + offset, row));
+  });
+  const any = found.find((one) => one.data);
+  return { rows, total: any?.data?.total, error: found.find((one) => one.error)?.error ?? null, pending: !any };
+}
+
+/** These runs alone, whatever the filter says. */
+export function useRunsById(ids: string[], columns: string[]): Row[] {
+  const wanted = useMemo(() => [...new Set([...always, ...columns])], [columns]);
+  const { data } = useQuery({
+    queryKey: ["table", "by id", ids, wanted],
+    queryFn: ({ signal }) =>
+      ask("POST /api/v1/table", { body: { query: `id in (${ids.map(quote).join(", ")})`, columns: wanted, count: 500 } }, signal),
+    meta: { runs: ids },
+    enabled: ids.length > 0,
+    placeholderData: keepPreviousData,
+  });
+  return useMemo(() => {
+    const byId = new Map(data ? rowsOf(data, wanted).map((row) => [row.id, row]) : []);
+    return ids.flatMap((id) => byId.get(id) ?? []);
+  }, [data, ids, wanted]);
+}
+
+export function rowsOf(table: Table, columns: string[]): Row[] {
+  return table.ids.map((id, at) => {
+    const cells = new Map(columns.map((name, place) => [name, table.columns[place]?.[at] ?? null]));
+    const text = (name: string) => {
+      const value = cells.get(name);
+      return value === null || value === undefined ? null : String(value);
+    };
+    return {
+      id,
+      name: text("name") ?? id,
+      status: text("status") ?? "",
+      created: Number(cells.get("created")),
+      duration: Number(cells.get("duration")),
+      verdict: text("verdict"),
+      grade: text("grade"),
+      colour: colourOf(id, cells.get(colourColumn)),
+      cells,
+    };
+  });
+}

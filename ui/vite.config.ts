@@ -1,0 +1,43 @@
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import react from "@vitejs/plugin-react";
+import { defineConfig, type Plugin } from "vite";
+
+const target = join(import.meta.dirname, "../src/anew/server/static");
+const worthPacking = 1024;
+
+/** Beside each file its compressed forms, so that the server only has to choose. */
+function packed(): Plugin {
+  return {
+    name: "packed",
+    apply: "build",
+    closeBundle() {
+      const folder = join(target, "assets");
+      for (const name of readdirSync(folder)) {
+        const content = readFileSync(join(folder, name));
+        if (content.length < worthPacking) continue;
+        writeFileSync(join(folder, `${name}.gz`), gzipSync(content, { level: 9 }));
+        const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY } };
+        writeFileSync(join(folder, `${name}.br`), brotliCompressSync(content, quality));
+      }
+    },
+  };
+}
+
+export default defineConfig({
+  plugins: [react(), packed()],
+  build: {
+    outDir: target,
+    emptyOutDir: true,
+    sourcemap: false,
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    manifest: "manifest.json",
+  },
+  server: {
+    proxy: {
+      "/api": { target: process.env.ANEW_SERVER ?? "http://127.0.0.1:5000", changeOrigin: true },
+    },
+  },
+});
