@@ -32,14 +32,16 @@ def open_index(store: Store | None = None) -> Index:
     return index
 
 
-def resolve(index: Index, reference: str) -> str:
+def resolve(index: Index, reference: str, place: str = "") -> str:
     """The id that `reference` means: an id, a unique prefix (4 or more), a name, `last`, `last~N`, `best:METRIC`.
 
     `last` counts runs, not reproductions of them. `best:metrics.loss` takes the least where the name says that less
-    is better (loss, error, rmse, …), else the greatest. Raises RunNotFound, AmbiguousRun.
+    is better (loss, error, rmse, …), else the greatest. `place` is how errors call the store, by default its path.
+    Raises RunNotFound, AmbiguousRun.
     """
+    place = place or f"in {index.root}"
     if match := _LAST.match(reference):
-        return _last(index, int(match[1] or 0))
+        return _last(index, int(match[1] or 0), place)
     if reference.startswith("best:"):
         return _best(index, reference[5:])
     found_ids = index.find(reference) if len(reference) >= 4 else []
@@ -54,15 +56,15 @@ def resolve(index: Index, reference: str) -> str:
         raise AmbiguousRun(f"{len(named)} runs are called {reference}: {shown}; give an id")
     if named:
         return named[0]
-    raise RunNotFound(f"there is no run {reference} in {index.root}{_hint(index, reference)}")
+    raise RunNotFound(f"there is no run {reference} {place}{_hint(index, reference)}")
 
 
-def _last(index: Index, back: int) -> str:
+def _last(index: Index, back: int, place: str) -> str:
     own = index.ids("reproduction_of is null", sort=["-created"], limit=back + 1, strict=False)
     if not own:
-        raise RunNotFound(f"there are no runs in {index.root} yet; start with: anew run SCRIPT")
+        raise RunNotFound(f"there are no runs {place} yet; start with: anew run SCRIPT")
     if len(own) <= back:
-        raise RunNotFound(f"there is no last~{back}: {index.root} has {len(own)} runs of its own")
+        raise RunNotFound(f"there is no last~{back}: {len(own)} runs are {place}")
     return own[back]
 
 

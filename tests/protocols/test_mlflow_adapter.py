@@ -172,3 +172,12 @@ def test_a_run_that_is_read_brings_no_others_in(hub: Hub) -> None:
 def test_an_experiment_beyond_all_numbers(hub: Hub) -> None:
     with pytest.raises(MlflowError, match="must be a valid integer"):
         ask(hub, experiments.get, experiment_id="9" * 30)
+
+
+def test_runs_follow_one_another_by_the_place_of_their_files(hub: Hub) -> None:
+    for number in range(8):
+        made(hub, f"run {number}")
+    for order in ("artifact_uri", "attributes.artifact_uri DESC"):
+        answer = post(hub, runs.search, experiment_ids=["0"], order_by=[order])
+        places = [one["info"]["artifact_uri"] for one in orjson.loads(orjson.dumps(answer))["runs"]]
+        assert places == sorted(places, reverse=order.endswith("DESC"))

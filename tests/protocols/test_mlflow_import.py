@@ -311,6 +311,14 @@ def test_a_folder_by_hand(mlruns: Path, tmp_path: Path) -> None:
     assert show(store, RUN)["metric_stats"]["loss"]["count"] == 4
 
 
+def test_a_place_in_a_bucket_is_not_left_without_a_word(mlruns: Path, tmp_path: Path) -> None:
+    with open(mlruns / "7" / "meta.yaml", "a") as file:
+        file.write("artifact_location: s3://bucket/7\n")
+    for _ in range(2):
+        (told,) = take(tmp_path / "store", mlruns)["could_not"]
+        assert "by hand: s3://bucket/7" in told["what"] and "store of this server" in told["why"]
+
+
 def test_an_id_that_is_taken_is_told(mlruns: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     write(other / "7", **{"meta.yaml": "experiment_id: '7'\nname: someone else\nlifecycle_stage: active\n"})

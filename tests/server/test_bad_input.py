@@ -30,6 +30,21 @@ def test_values_of_another_kind(asked: Asked, route: str, body: Any) -> None:
     assert answer.status < 500 and isinstance(answer.json, dict)
 
 
+def test_what_is_refused_before_it_is_read_is_no_error_of_the_servers(asked: Asked) -> None:
+    for method, path, headers, status, code in (
+        ("GET", "runs/create", {}, 405, "ENDPOINT_NOT_FOUND"),
+        ("POST", "runs/create", {"Content_Length": str(1 << 30)}, 413, "BAD_REQUEST"),
+    ):
+        answer = asked(method, "/api/2.0/mlflow/" + path, b"", Content_Type="application/json", **headers)
+        assert (answer.status, answer.json["error_code"]) == (status, code)
+
+
+def test_a_run_that_is_not_there_is_no_reason_to_tell_where_the_store_is(asked: Asked) -> None:
+    for word in ("nothing", "last", "last~3", "best:loss"):
+        answer = asked("GET", f"/api/v1/sync/find?run={word}")
+        assert answer.status in (400, 404) and str(asked.store) not in answer.body.decode(), answer.body
+
+
 @pytest.mark.parametrize("status", [{}, [], [1], "no such", 99, None])
 def test_a_status_that_is_none(asked: Asked, status: Any) -> None:
     made = asked("POST", MLFLOW + "runs/create", {"experiment_id": "0"}).json["run"]["info"]["run_id"]

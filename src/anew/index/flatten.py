@@ -11,6 +11,9 @@ ID = f"{SEP}id"
 # The text a parameter was sent as, where it is not what its value is written as: "1e-3" for 0.001.
 SENT_SPACE = "sent"
 SENT = SENT_SPACE + "."
+# When a run ended, in milliseconds, as MLflow's clients are told: of a run of theirs that is what they sent, which may
+# be nothing for a run that is over, and something for one that goes on.
+SENT_END = f"{SEP}end_time"
 
 TOP = {
     "id": "id",
@@ -57,6 +60,7 @@ def flatten(document: dict[str, Any]) -> dict[str, Any]:
             flat[f"{space}.{name}"] = value
     for name, value in document["raw"].items():
         flat[SENT + name] = str(value)
+    flat[SENT + SENT_END] = _sent_end(document)
     for space, stats in (("metrics", document["metric_stats"]), ("system", document["system"])):
         for name, of in stats.items():
             column = f"{space}.{name}"
@@ -111,6 +115,12 @@ def command_text(command: Any) -> str | None:
     if isinstance(command, list):
         return shlex.join(map(str, command))
     return command if command is None else str(command)
+
+
+def _sent_end(document: dict[str, Any]) -> float | None:
+    ended = document.get("ended")
+    sent = document.get("ended_ms") if document.get("remote") else ended and round(ended * 1000)
+    return sent or None
 
 
 def _letter(grade: Any) -> Any:

@@ -66,7 +66,7 @@ def _whole(call: Call, name: str) -> int:
 
 
 def find(call: Call) -> Any:
-    run_id = resolve(call.hub.index(), call.argument("run"))
+    run_id = resolve(call.hub.index(), call.argument("run"), "on this server")
     return {"run": run_id, "running": call.hub.document(run_id)["status"] == "running"}
 
 

@@ -15,6 +15,16 @@ _STATUS = {
     "INTERNAL_ERROR": 500,
     "NOT_IMPLEMENTED": 501,
 }
+# What the server itself refuses. For a method that a path does not take MLflow's answers with a page and no code, and a
+# body is never too large for it: there the code is the one that comes nearest.
+_CODES = {
+    400: "BAD_REQUEST",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "ENDPOINT_NOT_FOUND",
+    405: "ENDPOINT_NOT_FOUND",
+    413: "BAD_REQUEST",
+}
 
 
 class MlflowError(AnewError):
@@ -42,5 +52,4 @@ def as_mlflow(error: Exception, status: int, message: str) -> tuple[int, dict[st
         return 404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": message}
     if isinstance(error, Conflict):
         return 400, {"error_code": "RESOURCE_ALREADY_EXISTS", "message": message}
-    codes = {400: "BAD_REQUEST", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "ENDPOINT_NOT_FOUND"}
-    return status, {"error_code": codes.get(status, "INTERNAL_ERROR"), "message": message}
+    return status, {"error_code": _CODES.get(status, "INTERNAL_ERROR"), "message": message}

@@ -6,14 +6,15 @@ from typing import Any
 
 from anew.hub import Hub
 from anew.index.columns import written
-from anew.index.flatten import SENT_SPACE
+from anew.index.flatten import SENT_END, SENT_SPACE
 from anew.index.query import And, Compare, Field, In, IsNull, Node, Not, Or, Present
 from anew.index.select import Order
 from anew.protocols.mlflow.entities import STATUSES, artifact_uri
 from anew.protocols.mlflow.fields import is_plain
 from anew.protocols.mlflow.filters import Condition, Sorting, matches_text
 
-_FIELDS = {"run_id": "id", "run_name": "name", "user_id": "user", "start_time": "created", "end_time": "ended"}
+_FIELDS = {"run_id": "id", "run_name": "name", "user_id": "user", "start_time": "created"}
+_ENDED = Field(SENT_SPACE, SENT_END)
 _SPACES = {"tag": "tags", "metric": "metrics"}
 
 
@@ -34,13 +35,15 @@ def run_node(hub: Hub, condition: Condition) -> Node:
     return Compare(field, sign.lower(), value)
 
 
-def run_order(one: Sorting) -> Order:
+def run_orders(one: Sorting) -> list[Order]:
     """A part of an order. Parameters are texts to MLflow."""
-    if one.space == "attribute":
-        return Order(Field("", _FIELDS.get(one.key, one.key)), one.down)
     if one.space == "param":
-        return Order(Field("config", one.key), one.down, Field(SENT_SPACE, one.key))
-    return Order(Field(_SPACES[one.space], one.key, "last" if one.space == "metric" else ""), one.down)
+        return [Order(Field("config", one.key), one.down, Field(SENT_SPACE, one.key))]
+    if one.space != "attribute":
+        return [Order(Field(_SPACES[one.space], one.key, "last" if one.space == "metric" else ""), one.down)]
+    if one.key == "artifact_uri":  # that is the place of the experiment, and in it that of the run
+        return [Order(Field("", name), one.down) for name in ("project", "id")]
+    return [Order(_ENDED if one.key == "end_time" else Field("", _FIELDS.get(one.key, one.key)), one.down)]
 
 
 def _none(field: Field) -> Node:
@@ -77,8 +80,10 @@ def _attribute_node(hub: Hub, condition: Condition) -> Node:
     field = Field("", _FIELDS.get(key, key))
     if key == "artifact_uri":
         return _place_node(hub, condition)
-    if key in ("start_time", "end_time"):
+    if key == "start_time":
         return Compare(field, sign, value / 1000)
+    if key == "end_time":
+        return Compare(_ENDED, sign, value)
     if key == "status":
         return _status_node(field, condition)
     if sign == "IN":

@@ -20,7 +20,7 @@ from anew.protocols.mlflow.filters import parse_filter, parse_orders
 from anew.protocols.mlflow.messages import COUNT, PAIRS, RUN, RUN_ONLY, TEXT, TEXTS, WHOLE, Field, Message, word_of
 from anew.protocols.mlflow.paging import offset_of, token_of
 from anew.protocols.mlflow.routes import both
-from anew.protocols.mlflow.run_queries import run_node, run_order
+from anew.protocols.mlflow.run_queries import run_node, run_orders
 from anew.routes import Call
 
 _MOST_RESULTS = 50_000
@@ -174,7 +174,7 @@ def search(call: Call) -> dict[str, Any]:
         raise fields.wrong_type("max_results", most)
     if most < 1:
         raise invalid(f"Invalid value {most} for parameter 'max_results' supplied. It must be a positive integer")
-    order = [run_order(one) for one in parse_orders(sent["order_by"])]
+    order = [part for one in parse_orders(sent["order_by"]) for part in run_orders(one)]
     conditions = parse_filter(sent["filter"])
     start = offset_of(sent["page_token"])
     names = _project_names(hub, sent["experiment_ids"])

@@ -73,6 +73,12 @@ def open_source(address: str, artifacts: Sequence[Path] = ()) -> theirs.Source:
     return Database(path, artifacts)
 
 
+def _is_elsewhere(location: str) -> bool:
+    """Whether it is a place that is neither the source's own server nor a folder: a bucket, a share."""
+    scheme, colon, _ = location.partition(":")
+    return bool(colon) and len(scheme) > 1 and scheme not in ("mlflow-artifacts", "file")
+
+
 class Takeover:
     """Takes over one source into a hub. Without a hub, it only counts what would come."""
 
@@ -148,6 +154,9 @@ class Takeover:
         if not (experiment.name and len(experiment.name) <= 500 and experiment.name.isprintable()):
             self.report.fail(f"experiment {experiment.id}", "its name can't be one here; its runs stay, too")
             return None
+        if _is_elsewhere(experiment.location):
+            what = f"the artifact location of experiment {experiment.name}: {experiment.location}"
+            self.report.fail(what, "what is logged from now on is kept in the store of this server")
         there = self._project_named(experiment.name)
         if self.hub is None or self.dry:
             self.report.imported["experiments"] += there is None
