@@ -19,7 +19,9 @@ from typing import Any
 import pytest
 from blake3 import blake3
 
+from anew.capture.sending import LEDGER, Outbox
 from anew.errors import AnewError, UsageError
+from anew.hub import Hub
 from anew.store import liveness, received
 from anew.store.journal import HEADER, JournalWriter
 from anew.store.journal_reader import verify_journal
@@ -28,8 +30,9 @@ from anew.store.location import Store
 from anew.store.objects import Objects
 from anew.store.objects.record import BLOB, encode
 from anew.sync.client import Server
+from anew.sync.follow import follow
 from anew.sync.pull import Pull
-from anew.sync.push import Push, push
+from anew.sync.push import Push, Tally, push
 from anew.sync.scan import Scan, referred
 from projects import Project
 
@@ -225,6 +228,57 @@ def test_a_colleagues_run_is_reproduced_on_another_machine(project: Project, tmp
     assert other.reproduce(run_id)["verdict"] == "identical"
     assert "everything holds" in other.anew("verify").stdout
     assert "zzzz" in other.anew("pull", "zzzz", "--server", served.address, code=1).stderr
+
+
+def deleted(store: Store, run_id: str) -> bool:
+    hub = Hub(store)
+    try:
+        return bool(hub.document(run_id).get("deleted"))
+    finally:
+        hub.close()
+
+
+def set_deleted(store: Store, run_id: str, state: bool, actor: str) -> None:
+    hub = Hub(store)
+    try:
+        hub.delete_run(run_id, state, actor)
+    finally:
+        hub.close()
+
+
+def actions(store: Store) -> list[tuple[str, str]]:
+    assert Ledger(store.ledger).verify()[1] is None
+    return [(entry["actor"], entry["body"]["action"]) for entry in Ledger(store.ledger).entries()]
+
+
+def test_deletions_and_restores_go_up_and_come_down(tmp_path: Path, served: Served) -> None:
+    here, there = Store(tmp_path / "a" / ".anew"), Store(tmp_path / "b" / ".anew")
+    make_run(here, "one")
+    send(here, served, "one")
+    set_deleted(here, "one", True, "me")
+    for _ in range(2):
+        assert send(here, served, "one").tally.verdicts == 0  # it is none
+    fetch(there, served, "one")
+    assert deleted(served.store, "one") and deleted(there, "one")
+    set_deleted(there, "one", False, "you")
+    send(there, served, "one")
+    fetch(here, served, "one")
+    assert not deleted(served.store, "one") and not deleted(here, "one")
+    assert [action for _, action in actions(served.store)] == ["delete", "restore"]
+    assert actions(here) == [("me", "delete"), ("you", "restore")]
+    same(here, served.store, "one")
+
+
+def test_a_deletion_long_after_goes_up_in_the_background(tmp_path: Path, served: Served) -> None:
+    here = Store(tmp_path / "a" / ".anew")
+    make_run(here, "one")
+    send(here, served, "one")
+    set_deleted(here, "one", True, "me")
+    outbox = Outbox(here, served.address)
+    outbox.note(LEDGER)
+    follow(outbox, Tally(), linger_s=0)
+    assert deleted(served.store, "one") and [action for _, action in actions(served.store)] == ["delete"]
+    same(here, served.store, "one")
 
 
 def test_what_the_server_has_already_does_not_go_again(tmp_path: Path, served: Served) -> None:

@@ -133,7 +133,7 @@ class _Follower:
         self.sent.append(run_id)
 
     def _verdicts(self, noted: bool) -> None:
-        """New verdicts on runs that were sent long ago."""
+        """New verdicts on runs that were sent long ago, and deletions of such runs."""
         try:
             size = self.store.ledger.stat().st_size
         except FileNotFoundError:
@@ -141,10 +141,17 @@ class _Follower:
         if size != self.ledger_size:
             subjects = sorted(self.push.verdicts.subjects() - self.scans.keys())
             for run_id, state in self.push.state(subjects).items():
+                if state["journals"] and self.push.verdicts.was_deleted(run_id):
+                    self._again(run_id, state)
                 self.push.send_verdicts(run_id, state)
             self.ledger_size = size
         if noted:
             self.outbox.done(LEDGER)
+
+    def _again(self, run_id: str, state: dict[str, Any]) -> None:
+        """A run that was sent has got a journal since, which says that it is deleted, or is no more."""
+        if self.store.run(run_id).is_dir() and not self.push.is_done(run_id, state):
+            self.push.send(Scan(self.store.run(run_id)), state)
 
     def _restart(self) -> None:
         """The server has less than it said it had: another disk, or a backup. Begin as if nothing was known."""

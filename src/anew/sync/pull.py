@@ -1,4 +1,4 @@
-"""Down: what a run refers to first, then its journals, then the verdicts on it."""
+"""Down: what a run refers to first, then its journals, then what the ledger says of it: verdicts, deletions."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ class Push:
         raise Conflict(f"{name} of run {run_id} is being sent by others; try again")
 
     def send_verdicts(self, run_id: str, state: dict[str, Any]) -> None:
-        """Those the server lacks, once it has something of the run."""
+        """Those the server lacks, and who deleted or restored the run, once it has something of it."""
         ours = self.verdicts.of(run_id)
         news = [entry for known, entry in ours.items() if known not in state["verdicts"]]
         if not news or not state["journals"]:

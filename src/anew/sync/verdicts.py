@@ -9,18 +9,23 @@ from anew.errors import Conflict, UsageError
 from anew.store.ledger import Ledger, View, entry_hash
 
 _KEYS = {"seq", "time", "actor", "kind", "subject", "body", "prev", "hash"}
+_KINDS = ("verdict", "run")
 Entry = dict[str, Any]
 
 
 class Verdicts(View):
-    """The verdicts of a ledger by run. A verdict's identity is its hash in the ledger that it was first entered in."""
+    """What a ledger says of runs: verdicts, and who deleted or restored them.
+
+    An entry's identity is its hash in the ledger that it was first entered in. That a run is deleted stands in its
+    journals; the ledger's entry says by whom.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
         self._of: dict[str, dict[str, Entry]] = {}
 
     def of(self, run_id: str) -> dict[str, Entry]:
-        """The verdicts on a run by identity, oldest first."""
+        """The entries about a run by identity, oldest first."""
         self.refresh()
         return dict(self._of.get(run_id, {}))
 
@@ -28,15 +33,19 @@ class Verdicts(View):
         self.refresh()
         return set(self._of)
 
+    def was_deleted(self, run_id: str) -> bool:
+        """Whether the run was ever deleted, or restored since."""
+        return any(entry["kind"] == "run" for entry in self.of(run_id).values())
+
     def take(self, run_id: str, entries: list[Any], actor: str | None = None) -> int:
-        """Enter those that are not there yet; how many. Raises UsageError for what is no verdict on the run."""
+        """Enter those that are not there yet; how many verdicts. Raises UsageError for what is no such entry."""
         for entry in entries:
             _check(run_id, entry)
         taken = 0
         for entry in entries:
             try:
-                self.change("verdict", run_id, partial(self._body, run_id, entry), actor or entry["actor"])
-                taken += 1
+                self.change(entry["kind"], run_id, partial(self._body, run_id, entry), actor or entry["actor"])
+                taken += entry["kind"] == "verdict"
             except _Known:
                 continue
         return taken
@@ -48,7 +57,7 @@ class Verdicts(View):
         return {"origin": origin, **entry["body"]}
 
     def _apply(self, entry: Entry) -> None:
-        if entry["kind"] == "verdict" and isinstance(entry["body"], dict):
+        if entry["kind"] in _KINDS and isinstance(entry["body"], dict):
             self._of.setdefault(entry["subject"], {})[identity(entry)] = entry
 
 
@@ -63,7 +72,11 @@ def identity(entry: Entry) -> str:
 
 def _check(run_id: str, entry: Any) -> None:
     whole = isinstance(entry, dict) and entry.keys() == _KEYS and isinstance(entry["body"], dict)
-    if not whole or entry["kind"] != "verdict" or entry["subject"] != run_id or not isinstance(entry["actor"], str):
-        raise UsageError(f"this is no verdict on run {run_id}")
+    if not whole or entry["kind"] not in _KINDS or entry["subject"] != run_id or not isinstance(entry["actor"], str):
+        raise UsageError(f"this is no verdict on run {run_id}, nor the deletion of it")
+    if entry["kind"] == "run" and (
+        not entry["body"].keys() <= {"action", "origin"} or entry["body"].get("action") not in ("delete", "restore")
+    ):
+        raise UsageError(f"run {run_id} can be deleted and restored, and nothing else is known here")
     if entry["hash"] != entry_hash(entry):
-        raise UsageError(f"a verdict on run {run_id} was changed on its way: its hash does not fit")
+        raise UsageError(f"an entry about run {run_id} was changed on its way: its hash does not fit")
