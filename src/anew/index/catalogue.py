@@ -43,6 +43,8 @@ create table series(row integer not null, part integer not null, file text, data
   primary key(row, part));
 create table verdicts(id text not null, seq integer not null, kind text not null, entry blob not null,
   primary key(id, seq)) without rowid;
+create table contents(digest blob not null, row integer not null, wrote integer not null,
+  primary key(digest, row, wrote)) without rowid;
 create virtual table words using fts5(name, notes, tags, command, config);
 """
 
@@ -231,6 +233,14 @@ class Catalogue:
         found = self.db.execute("select row from runs where id = ? and settled < 2", (run_id,)).fetchone()
         return found[0] if found else None
 
+    def touching(self, digest: str, limit: int) -> list[tuple[str, bool]]:
+        """The runs that read or wrote this content, the newest rows first, and whether they wrote it."""
+        sql = (
+            "select id, wrote from contents join runs using (row) where digest = ? and settled < 2 "
+            "order by row desc limit ?"
+        )
+        return [(run_id, bool(wrote)) for run_id, wrote in self.db.execute(sql, (_content_key(digest), limit))]
+
     # Writing, inside one transaction; `apply` follows the commit
 
     def put(self, entries: Iterable[Entry]) -> Changes:
@@ -260,12 +270,21 @@ class Catalogue:
             elif before is not None:
                 run("delete from folds where row = ?", (entry.row,))
             run("insert or ignore into changed values (?)", (entry.row,))
+            self._note_contents(entry.row, entry.document)
             self._changed += 1
             entry.flat = self._cells(cells, entry, old)
         self._reserve(cells)
         self.change += 1
         self.set_meta("change", self.change)
         return cells
+
+    def _note_contents(self, row: int, document: dict[str, Any]) -> None:
+        """What the run read and wrote, by digest; what is there stays there, since a run forgets no file."""
+        for wrote, space in enumerate(("inputs", "outputs")):
+            for item in document[space]:
+                key = _content_key(item.get("digest"))
+                if key is not None:
+                    self.db.execute("insert or ignore into contents values (?, ?, ?)", (key, row, wrote))
 
     def _before(self, entry: Entry) -> tuple[dict[str, Any], int]:
         """The cells a run has in the columns, and the mark of its words."""
@@ -452,6 +471,14 @@ def hash_words(words: tuple[str, ...]) -> int:
 def _same(old: Any, new: Any) -> bool:
     """Whether two cells hold the same; NaN is NaN, and true is not 1."""
     return type(old) is type(new) and (old == new or (old != old and new != new))
+
+
+def _content_key(digest: Any) -> bytes | None:
+    """Half of a digest finds it; none for what is no digest."""
+    try:
+        return bytes.fromhex(digest)[:16] or None
+    except (TypeError, ValueError):
+        return None
 
 
 def _encode(text: str) -> bytes:

@@ -24,7 +24,7 @@ import numpy as np
 
 from anew.errors import CorruptData, NotFound, RunNotFound, StoreError
 from anew.index import reading, select
-from anew.index.catalogue import Catalogue
+from anew.index.catalogue import Catalogue, unpack
 from anew.index.document import Fold
 from anew.index.evaluate import Binder
 from anew.index.indexer import Indexer
@@ -415,6 +415,26 @@ class Index:
         sql = "select id from runs where id >= ? and id < ? and settled < 2 order by id"
         bounds = (prefix, prefix + "\U0010ffff")
         return self._ask(lambda catalogue: [run_id for (run_id,) in catalogue.db.execute(sql, bounds)])
+
+    def touching(self, digests: Sequence[str], limit: int = 50) -> dict[str, list[tuple[str, bool]]]:
+        """The runs that read or wrote each content, at most `limit` of each, and whether they wrote it."""
+        return self._ask(lambda catalogue: {digest: catalogue.touching(digest, limit) for digest in digests})
+
+    def documents(self, run_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """The documents of those of the runs that are there, in their order."""
+
+        def question(catalogue: Catalogue) -> list[dict[str, Any]]:
+            rows = [catalogue.row(run_id) for run_id in run_ids]
+            return catalogue.documents([row for row in rows if row is not None])
+
+        return self._ask(question)
+
+    def verdicts(self, limit: int, before: int) -> list[tuple[str, dict[str, Any]]]:
+        """The newest verdicts of which the ledger speaks before entry `before`, each with its run's id."""
+        sql = "select id, entry from verdicts where kind = 'verdict' and seq < ? order by seq desc limit ?"
+        return self._ask(
+            lambda catalogue: [(run_id, unpack(entry)) for run_id, entry in catalogue.db.execute(sql, (before, limit))]
+        )
 
     def by_name(self, name: str) -> list[str]:
         """The ids of the runs of that name, the newest first."""

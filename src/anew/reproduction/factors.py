@@ -94,7 +94,7 @@ def _code(a: Record, b: Record) -> Iterator[Cause]:
     for name in sorted(old.keys() | new.keys()):
         before, after = old.get(name), new.get(name)
         if before != after and not _not_reached(name, before, after, a, b):
-            yield cause("code", name, before, after, _diff(name, before, after, a.objects, b.objects))
+            yield cause("code", name, before, after, text_diff(name, before, after, a.objects, b.objects))
 
 
 def _not_reached(name: str, before: str | None, after: str | None, a: Record, b: Record) -> bool:
@@ -111,7 +111,7 @@ def _not_reached(name: str, before: str | None, after: str | None, a: Record, b:
     return not os.path.isdir(root) or os.path.exists(os.path.join(root, name))
 
 
-def _diff(name: str, before: str | None, after: str | None, old: Objects, new: Objects) -> str:
+def text_diff(name: str, before: str | None, after: str | None, old: Objects, new: Objects) -> str:
     """A unified diff of two stored texts; "" when either is not text, or not stored."""
     texts = []
     for digest, objects in ((before, old), (after, new)):
@@ -147,13 +147,13 @@ def _data(a: Record, b: Record) -> Iterator[Cause]:
         factor = {"config": "config", "program": "code"}.get(str(role), "data")
         digests = before.get("digest"), after.get("digest")
         if role == "config":
-            detail = _diff(path, *digests, a.objects, b.objects)
+            detail = text_diff(path, *digests, a.objects, b.objects)
         else:
-            detail = _table_diff(before, after, a.objects, b.objects)
+            detail = table_diff(before, after, a.objects, b.objects)
         yield cause(factor, path, *digests, detail) | {"digest": True}
 
 
-def _table_diff(before: Cause, after: Cause, old: Objects, new: Objects) -> str:
+def table_diff(before: Cause, after: Cause, old: Objects, new: Objects) -> str:
     """For small texts (CSV and the like): which lines, and how many; for the rest, the sizes."""
     if not (before.get("digest") and after.get("digest")):
         return "read by the second run only" if not before.get("digest") else "read by the first run only"

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from starlette.responses import Response
 
-from anew.errors import NotFound, UsageError
+from anew.errors import UsageError
 from anew.index.query import And, Compare, Field, Node, parse
 from anew.protocols.mlflow.artifacts import clean, send
 from anew.routes import Call, Route
@@ -171,33 +169,6 @@ def verdicts(call: Call) -> Json:
     return {"verdicts": call.hub.document(call.path["id"])["verdicts"]}
 
 
-def models(call: Call) -> Json:
-    return {"models": [_model(call, name) for name in sorted(one.name for one in call.hub.registry.all())]}
-
-
-def model(call: Call) -> Json:
-    return _model(call, call.path["name"])
-
-
-def _model(call: Call, name: str) -> Json:
-    found = next((one for one in call.hub.registry.all() if one.name == name), None)
-    if found is None:
-        raise NotFound(f"no model {name!r}")
-    shown: Json = _plain(found)
-    return shown
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(item) for item in value]
-    return value
-
-
 def ledger(call: Call) -> Json:
     """The entries after `after` (a number; -1 for all), oldest first."""
     after = call.whole("after", -1, -1, 2**53)
@@ -242,12 +213,11 @@ ROUTES = [
     Route("GET", "/api/v1/runs/{id}/files/{path...}", file, about="one of them; takes Range"),
     Route("GET", "/api/v1/runs/{id}/output", output, about="what a run printed", gives="Output"),
     Route("GET", "/api/v1/runs/{id}/verdicts", verdicts, about="the verdicts of its reproductions"),
-    Route("GET", "/api/v1/runs/{id}/why/{other}", why, about="what can have moved the result from one run to another"),
-    Route("GET", "/api/v1/models", models, about="all registered models"),
-    Route("GET", "/api/v1/models/{name}", model, about="a registered model with its versions"),
+    Route("GET", "/api/v1/runs/{id}/why/{other}", why, about="what can have moved the result from one run to another",
+          gives="Causes"),
     Route(
         "GET", "/api/v1/ledger", ledger, about="entries of the ledger, oldest first",
-        arguments={"after": "the number of the last one known", "limit": "1 to 1,000"},
+        arguments={"after": "the number of the last one known", "limit": "1 to 1,000"}, gives="Ledger",
     ),
     Route("GET", "/api/v1/live", watching.live, streams=True, about="server-sent events: which runs change"),
 ]  # fmt: skip

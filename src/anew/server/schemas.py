@@ -86,4 +86,60 @@ SCHEMAS: dict[str, Schema] = {
         inputs=some(ref("RunFile")), outputs=some(ref("RunFile")), problems=some(ANY),
         config_conflicts=by_name(some(ANY)),
     ),
+    "Cause": record({"detail": TEXT, "effect": ANY}, factor=TEXT, what=TEXT, before=ANY, after=ANY),
+    "Causes": record(causes=some(ref("Cause"))),
+    "Compared": record(
+        {"where": TEXT, "detail": TEXT, "max_difference": maybe(NUMBER), "max_relative": maybe(NUMBER),
+         "points": WHOLE, "last": some(maybe(NUMBER)), "step": NUMBER, "index": WHOLE, "name_there": maybe(TEXT)},
+        kind=TEXT, name=TEXT, equal=FLAG, how=TEXT, rules=some(TEXT),
+    ),
+    "Evidence": record(
+        {"run": TEXT, "reproduction": maybe(TEXT), "actor": maybe(TEXT), "note": TEXT, "error": TEXT,
+         "duration_s": NUMBER, "compared": ANY, "first_divergence": maybe(ref("Divergence")),
+         "causes": some(ref("Cause")), "replayed": some(record({"how": TEXT, "same": FLAG}, what=TEXT)),
+         "missing": ANY, "environment": record({"how": TEXT, "python": TEXT, "differences": ANY, "left_out": ANY}),
+         "tests": some(record({"agree": maybe(FLAG), "trials": WHOLE, "why": TEXT}, held=TEXT)),
+         "reproductions": some(TEXT)},
+        verdict=TEXT, time=NUMBER, seq=WHOLE,
+    ),
+    "Divergence": record({"step": NUMBER, "where": TEXT, "detail": TEXT}, kind=TEXT, name=TEXT),
+    "Board": record(
+        verdicts=some(record(
+            {"reproduction": maybe(TEXT), "actor": maybe(TEXT), "compared": WHOLE, "equal": WHOLE,
+             "causes": some(record(factor=TEXT, what=TEXT)), "missing": some(TEXT), "rules": some(TEXT)},
+            verdict=TEXT, time=NUMBER, seq=WHOLE, run=TEXT,
+            about=record(
+                name=maybe(TEXT), project=maybe(TEXT), created=NUMBER, duration_s=maybe(NUMBER), metrics=by_name(ANY)
+            ),
+        )),
+        before=maybe(WHOLE),
+    ),
+    "Lineage": record(
+        start=TEXT, cut=FLAG, nodes=some(record(id=TEXT, kind=TEXT, name=TEXT, about=by_name(ANY))),
+        edges=some(record(**{"from": TEXT, "to": TEXT, "kind": TEXT})),
+    ),
+    "Code": record(
+        vcs=maybe(TEXT), commit=maybe(TEXT), branch=maybe(TEXT), remote=maybe(TEXT), dirty=maybe(FLAG), script=TEXT,
+        diff=TEXT, files=some(record(path=TEXT, digest=TEXT, used=FLAG)),
+    ),
+    "ContentDifference": record(summary=TEXT, diff=TEXT),
+    "Data": record(data=some(record(path=TEXT, versions=some(ref("DataVersion"))))),
+    "DataVersion": record(
+        digest=TEXT, size=maybe(WHOLE), stored=FLAG, read=WHOLE, wrote=WHOLE, first=NUMBER, last=NUMBER, run=TEXT,
+        role=TEXT,
+    ),
+    "Usage": record(parts=by_name(WHOLE), free=WHOLE),
+    "Models": record(models=some(ref("Model"))),
+    "Model": record(
+        name=TEXT, created=NUMBER, updated=NUMBER, description=maybe(TEXT), tags=by_name(TEXT),
+        aliases=by_name(WHOLE), versions=by_name(ref("ModelVersion")), last=WHOLE,
+    ),
+    "ModelVersion": record(
+        name=TEXT, number=WHOLE, created=NUMBER, updated=NUMBER, source=TEXT, storage=TEXT, run_id=TEXT,
+        run_link=TEXT, model_id=TEXT, user=TEXT, description=maybe(TEXT), tags=by_name(TEXT), stage=TEXT, status=TEXT,
+    ),
+    "Ledger": record(entries=some(ref("LedgerEntry")), after=WHOLE),
+    "LedgerEntry": record(
+        seq=WHOLE, time=NUMBER, actor=maybe(TEXT), kind=TEXT, subject=TEXT, body=by_name(ANY), prev=TEXT, hash=TEXT
+    ),
 }  # fmt: skip

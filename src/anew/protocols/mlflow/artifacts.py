@@ -236,10 +236,7 @@ def get_by_run(call: Call) -> Response:
 
 
 def send(call: Call, owner: Owner, path: str, shown: str = "") -> Response:
-    """A file as an attachment that no browser runs: whole, or the range that was asked for.
-
-    `shown`: what an error calls it.
-    """
+    """A file of the owner's; see `give`. `shown`: what an error calls it."""
     files = _files(call.hub, owner)
     item = files.get(path)
     if item is None:
@@ -247,18 +244,21 @@ def send(call: Call, owner: Owner, path: str, shown: str = "") -> Response:
         if any(name.startswith(inside) for name in files):
             raise invalid(f"Artifact path refers to a directory, not a file: '{shown or path}'")
         raise missing(f"No such artifact: '{shown or path}'")
-    size, digest = item["size"], item["digest"]
-    name = path.rpartition("/")[2]
+    return give(call, path.rpartition("/")[2], item["size"], item["digest"], item.get("time") or 0)
+
+
+def give(call: Call, name: str, size: int, digest: str, written: float) -> Response:
+    """A content as an attachment called `name` that no browser runs: whole, or the range that was asked for."""
     headers = {
         "content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
         "x-content-type-options": "nosniff",
         "content-security-policy": "sandbox; default-src 'none'",
         "accept-ranges": "bytes",
         "etag": f'"{digest}"',
-        "last-modified": formatdate(item.get("time") or 0, usegmt=True),
+        "last-modified": formatdate(written, usegmt=True),
         "cache-control": "private, no-cache",
     }
-    if _has_it(call, headers["etag"], item.get("time") or 0):
+    if _has_it(call, headers["etag"], written):
         return Response(status_code=304, headers=headers)
     headers["content-type"] = _kind(name)
     start, end, status = 0, size, 200
