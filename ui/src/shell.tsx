@@ -70,7 +70,7 @@ function Header({ path, onPalette }: { path: string; onPalette: () => void }) {
         ))}
       </nav>
       <Live />
-      <button type="button" className="pill" onClick={onPalette} aria-label="Go anywhere">
+      <button type="button" className="pill" onClick={onPalette} aria-label="Ctrl K: go anywhere">
         <Icon name="search" size={14} />
         <span className="wide">Ctrl K</span>
       </button>

@@ -7,7 +7,7 @@ import { Command } from "./Copy";
 export function Empty({ title, children }: { title: string; children?: ReactNode }) {
   return (
     <section className="empty">
-      <h2>{title}</h2>
+      <h1>{title}</h1>
       {children}
     </section>
   );
@@ -36,7 +36,7 @@ export function Failed({ error, retry }: { error: unknown; retry?: () => void })
       : ["That did not work", error instanceof Error ? error.message : String(error)];
   return (
     <section className="empty" role="alert">
-      <h2>{title}</h2>
+      <h1>{title}</h1>
       <p>{said}</p>
       {retry && (
         <button type="button" className="button" onClick={retry}>
@@ -58,7 +58,7 @@ function TokenBox() {
   };
   return (
     <section className="empty">
-      <h2>This server asks who you are</h2>
+      <h1>This server asks who you are</h1>
       <p>
         Whoever runs it makes a token with <code>anew token create NAME</code>. It is kept for this tab alone.
       </p>

@@ -26,6 +26,7 @@ export default function Home() {
   const known = projects.data?.projects.filter((one) => !one.deleted && one.runs > 0) ?? [];
   return (
     <div className="home">
+      <h1 className="unseen">Home</h1>
       <section className="card" aria-label="Projects">
         <h2>
           Projects <span>{known.length}</span>

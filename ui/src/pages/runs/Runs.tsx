@@ -38,6 +38,7 @@ export default function Runs() {
   if (head.total === 0 && !view.q && !view.project && !view.hide.length) return <Start />;
   return (
     <div className="runs">
+      <h1 className="unseen">Runs</h1>
       <div className="bar">
         <ProjectChooser project={view.project} choose={(project) => change({ ...runsDefaults, project })} />
         <QueryInput

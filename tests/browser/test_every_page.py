@@ -1,0 +1,42 @@
+"""Every page, in both themes and both sizes: it shows what it should, is clean under axe, and nothing sticks out."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from browser.conftest import SIZES, Open, Served, axe
+
+PAGES = {
+    "/": "Latest runs",
+    "/runs": "val/accuracy",
+    "/runs?group=params.penalty": "groups by penalty",
+    "/runs/{run}": "How far it can be run again",
+    "/runs/{run}?tab=charts": "val/accuracy",
+    "/runs/{run}?tab=config": "penalty",
+    "/runs/{run}?tab=console": "epoch 0",
+    "/runs/{run}?tab=files": "report.txt",
+}
+
+
+def _settled(page: Any, text: str) -> None:
+    from playwright.sync_api import expect
+
+    page.get_by_text(text).first.wait_for()
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page(opened: Open, served: Served, path: str) -> None:
+    page = opened(path.format(run=served.runs[0]))
+    for theme, size in itertools.product(("light", "dark"), SIZES):
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size(SIZES[size])
+        _settled(page, PAGES[path])
+        assert page.evaluate("document.documentElement.dataset.theme") == theme
+        assert axe(page) == [], (theme, size)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), size
+        assert page.evaluate("document.querySelector('main').scrollWidth <= innerWidth"), size
+    assert page.title() != "broken into"

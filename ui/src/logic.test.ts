@@ -1,0 +1,105 @@
+import { describe, expect, it } from "vitest";
+import { means, nearest, smooth, yRange } from "./charts/lines";
+import { colourOf, colours, dashesFor, hash } from "./colour";
+import { ago, bytes, command, label, number, span } from "./format";
+import { linesOf, pieces } from "./pages/run/ansi";
+import { hintFor, take, tokens } from "./parts/query";
+import { toCsv } from "./save";
+import { readView, writeView } from "./url";
+
+describe("smoothing", () => {
+  it("leaves a constant alone from its first point on, and gaps as they are", () => {
+    expect(smooth([0, 1, 2, 3], [4, 4, null, 4], 0.5)).toEqual([4, 4, null, 4]);
+  });
+  it("weighs by distance: after a long gap what came before counts for less", () => {
+    const near = smooth([0, 1, 2, 3], [0, 0, 0, 10], 0.8).at(-1) ?? 0;
+    const far = smooth([0, 1, 2, 30], [0, 0, 0, 10], 0.8).at(-1) ?? 0;
+    expect(far).toBeGreaterThan(near);
+  });
+});
+
+describe("the range of y", () => {
+  const line = { id: "a", name: "a", colour: 0, dash: [], xs: Array.from({ length: 100 }, (_, x) => x) };
+  const ys = line.xs.map((x) => (x === 50 ? 1000 : 1));
+  it("holds every spike of what was logged, smoothed or not", () => {
+    expect(yRange([{ ...line, ys: smooth(line.xs, ys, 0.9), raw: ys }], [0, 99], false, false)[1]).toBeGreaterThan(1000);
+  });
+  it("leaves spikes out where it is told to", () => {
+    expect(yRange([{ ...line, ys }], [0, 99], true, false)[1]).toBeLessThan(10);
+  });
+  it("looks at what is zoomed into alone, and for logarithms at what has one", () => {
+    expect(yRange([{ ...line, ys }], [0, 20], false, false)[1]).toBeLessThan(10);
+    expect(yRange([{ ...line, ys: line.xs.map((x) => x - 1) }], [0, 99], false, true)[0]).toBeGreaterThan(0);
+  });
+});
+
+it("a group is the mean of its members between their least and greatest", () => {
+  const run = (id: string, y: number) => ({ id, name: id, colour: 0, dash: [], xs: [0, 10], ys: [y, y] });
+  const runs = ["a", "b"].map((id) => ({ id, name: id, colour: 0, dash: [], created: 0, group: "g" }));
+  const [line] = means([run("a", 1), run("b", 3)], runs);
+  expect([line?.ys[5], line?.low?.[5], line?.high?.[5]]).toEqual([2, 1, 3]);
+});
+
+it("the nearest point is found on either side", () => {
+  expect([-1, 0, 4, 6, 99].map((x) => nearest([0, 5, 10], x))).toEqual([0, 0, 1, 1, 2]);
+});
+
+describe("colours", () => {
+  it("spread over the palette, and stay with their run unless another is chosen", () => {
+    const seen = Array.from({ length: 600 }, (_, at) => colourOf(`run${at}`));
+    expect(new Set(seen).size).toBe(colours);
+    expect(Math.max(...Array.from({ length: colours }, (_, one) => seen.filter((other) => other === one).length))).toBeLessThan(100);
+    expect(colourOf("a", "3")).toBe(2);
+    expect(colourOf("a", "no")).toBe(hash("a") % colours);
+  });
+  it("that meet are told apart by dashes", () => {
+    expect(dashesFor([1, 2, 1])).toEqual([[], [], [6, 4]]);
+  });
+});
+
+describe("the address", () => {
+  const defaults = { q: "", sort: "-created", col: [] as string[] };
+  it("says what differs from the defaults, and reads back as it was", () => {
+    const view = { q: "a = 'b & c'", sort: "-created", col: ["metrics.`a,b`", "x"] };
+    const search = writeView("", defaults, view);
+    expect(search).not.toContain("sort");
+    expect(readView(search, defaults)).toEqual(view);
+    expect(writeView(search, defaults, defaults)).toBe("");
+  });
+});
+
+describe("the query", () => {
+  it("is cut without losing a letter", () => {
+    const query = "metrics.`val acc` >= 0.9 and (name like 'a''%' or not params.lr in (1e-3, 2))";
+    expect(tokens(query).map((token) => token.text).join("")).toBe(query);
+    expect(tokens("a > 1 b", 6).at(-1)).toEqual({ kind: "wrong", text: "b" });
+    expect(tokens("a >", 4).at(-1)?.kind).toBe("wrong");
+  });
+  it("asks for what can stand at the caret", () => {
+    const kinds = ["", "par", "params.lr ", "params.lr > ", "params.lr > 1 ", "params.lr > 1 and ", "status in (", "status in ('a', "];
+    expect(kinds.map((text) => hintFor(text, text.length).kind)).toEqual(["name", "name", "operator", "value", "joint", "name", "value", "value"]);
+    expect(take("x par", hintFor("x par", 5), "params.lr")[0]).toBe("x params.lr ");
+  });
+});
+
+it("numbers, spans and sizes read as people write them", () => {
+  expect([0.94721, 1e-7, 12, 1234567, 0, 123456.7, Number.NaN].map((value) => number(value))).toEqual(["0.9472", "1.00e-7", "12", "1,234,567", "0", "123457", "NaN"]);
+  expect([0.2, 5, 61, 7860, 90061].map(span)).toEqual(["200 ms", "5.0 s", "1 min 1 s", "2 h 11 min", "1 d 1 h"]);
+  expect([2, 30, 200, 8000, 1e6].map(ago)).toEqual(["now", "30 s", "3 min", "2 h", "11 d"]);
+  expect([0, 999, 1500, 5e9].map(bytes)).toEqual(["0 B", "999 B", "1.5 kB", "5.0 GB"]);
+  expect(command(["a.py", "--x", "it's"])).toBe(`a.py --x 'it'"'"'s'`);
+  expect(label("metrics.`val acc`")).toBe("val acc");
+});
+
+it("a terminal's colours are kept, and its other sequences are not", () => {
+  expect(pieces("\x1b[32mok\x1b[0m \x1b[2Kx\x1b]0;title\x07")).toEqual([
+    { text: "ok", classes: "ansi-green" },
+    { text: " ", classes: "" },
+    { text: "x", classes: "" },
+  ]);
+  expect(linesOf("1%\r50%\r\nend\n")).toEqual(["50%", "end"]);
+});
+
+it("a text that a spreadsheet would run is led by an apostrophe", () => {
+  expect(toCsv([["=1+1", -2, "a,b", '"']])).toBe(`'=1+1,-2,"a,b",""""\r\n`);
+});
