@@ -22,11 +22,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anew.errors import CorruptData
-from anew.protocols.mlflow import takeover_yaml
+from anew.hub import Hub
+from anew.models.scorers import Scorers
+from anew.protocols.mlflow import datasets, takeover_yaml
+from anew.routes import Call
+from anew.store.ledger import Ledger
+from anew.store.location import Store
 from protocols.test_mlflow_traces import serve
 
 FILL = """
-import math, sys
+import math, sys, time
 import mlflow
 import pandas as pd
 
@@ -67,14 +72,24 @@ with mlflow.start_span("span") as span:
 mlflow.flush_trace_async_logging()
 mlflow.log_feedback(trace_id=mlflow.get_last_active_trace_id(), name="good", value=True)
 from mlflow.genai.datasets import create_dataset
-create_dataset(name="questions", experiment_id="0")
+from mlflow.genai.judges import make_judge
+experiment = mlflow.get_experiment_by_name("exp one").experiment_id
+questions = create_dataset(name="questions", experiment_id=[experiment, "0"], tags={"team": "a b"})
+questions.merge_records([
+    {"inputs": {"q": number}, "outputs": [number], "expectations": {"answer": str(number)}, "tags": {"t": "1"}}
+    for number in range(3)
+])
+time.sleep(0.01)
+questions.merge_records([{"inputs": {"q": 1}, "expectations": {"more": True}}, {"inputs": {"q": "late"}}])
+for words in ("Is {{ outputs }} right?", "Is {{ outputs }} really right?"):
+    make_judge(name="right", instructions=words, model="openai:/gpt-4").register(experiment_id=experiment)
 """
-LEFT = [{"what": "1 evaluation datasets", "why": "these are not taken over: make them here again"}]
 DUMP = """
 import json, sys
 import mlflow
 
 client, out = mlflow.MlflowClient(sys.argv[1]), {}
+store = client._tracking_client.store
 mlflow.set_tracking_uri(sys.argv[1])
 
 def walk(run_id, path=None):
@@ -84,11 +99,23 @@ def walk(run_id, path=None):
         else:
             yield item.path, item.file_size
 
+for found in store.search_datasets():
+    records, token = store._load_dataset_records(found.dataset_id, max_results=None)
+    out[f"dataset {found.dataset_id}"] = [
+        found.name, found.digest, found.created_time, found.last_update_time, found.tags, found.created_by,
+        found.last_updated_by, found.schema, found.profile, sorted(store.get_dataset_experiment_ids(found.dataset_id)),
+        [one.to_dict() for one in records],
+    ]
 for experiment in client.search_experiments(view_type=3):
     number = experiment.experiment_id
     out[f"experiment {number}"] = [
         experiment.name, experiment.lifecycle_stage, experiment.tags,
         experiment.creation_time if number != "0" else "each store has a Default of its own",
+    ]
+    out[f"scorers {number}"] = [
+        (one.scorer_name, one.scorer_version, one._serialized_scorer, one.creation_time, one.scorer_id)
+        for latest in (store.list_scorers(number) if experiment.lifecycle_stage == "active" else ())
+        for one in store.list_scorer_versions(number, latest.scorer_name)
     ]
     for run in client.search_runs([number], run_view_type=3):
         info, data = run.info, run.data
@@ -207,12 +234,13 @@ def test_a_live_server_and_its_database_come_over_whole(tmp_path: Path) -> None:
         python(tmp_path, FILL, address)
         before = dump(tmp_path, address)
         report = take(tmp_path / "a", address)
-        assert report["could_not"] == LEFT, report
+        assert not report["could_not"], report
+        assert report["imported"]["datasets"] == 1 and report["imported"]["scorers"] == 2
         assert report["imported"]["runs"] == 2 and report["imported"]["versions"] == 2
         again = take(tmp_path / "a", address)
-        assert not again["imported"] and again["could_not"] == LEFT and again["skipped"]["runs"] == 2
+        assert not again["imported"] and not again["could_not"] and again["skipped"]["runs"] == 2
     report = take(tmp_path / "b", f"sqlite:///{tmp_path}/served.db", "--artifacts", tmp_path / "art")
-    assert report["could_not"] == LEFT, report
+    assert not report["could_not"], report
     for store in ("a", "b"):
         with serve(tmp_path / store) as address:
             assert dump(tmp_path, address) == before, store
@@ -385,6 +413,67 @@ def test_an_old_database(tmp_path: Path) -> None:
     document = show(tmp_path / "store", "run1")
     assert document["config"] == {"lr": 0.001} and document["tags"]["mlflow.source.name"] == "train.py"
     assert document["metrics"] == {"loss": 1.0}
+
+
+JUDGING = """
+    CREATE TABLE scorers (experiment_id INTEGER, scorer_name TEXT, scorer_id TEXT);
+    CREATE TABLE scorer_versions (scorer_id TEXT, scorer_version INTEGER, serialized_scorer TEXT, creation_time BIGINT);
+    CREATE TABLE evaluation_datasets (dataset_id TEXT, name TEXT, schema TEXT, profile TEXT, digest TEXT,
+        created_time BIGINT, last_update_time BIGINT, created_by TEXT, last_updated_by TEXT);
+    CREATE TABLE evaluation_dataset_records (dataset_record_id TEXT, dataset_id TEXT, inputs TEXT, outputs TEXT,
+        expectations TEXT, tags TEXT, source TEXT, created_time BIGINT, last_update_time BIGINT, created_by TEXT,
+        last_updated_by TEXT);
+    INSERT INTO scorers VALUES (3, 'right', 's1');
+    INSERT INTO scorer_versions VALUES ('s1', 2, '{"name": "right"}', 1000),
+        ('s1', 3, '{"name": "right", "call_source": "print(1)"}', 2000);
+    INSERT INTO evaluation_datasets VALUES ('d-1', 'questions', NULL, NULL, 'abc', 1000, 2000, 'me', NULL);
+    INSERT INTO evaluation_dataset_records VALUES
+        ('dr-1', 'd-1', '{"q": 1}', '{"mlflow_wrapped": [1]}', NULL, NULL, NULL, 1000, 1000, 'me', 'me'),
+        ('dr-2', 'd-1', '{"q": 2}', NULL, '{"a": 1}', NULL, NULL, 1000, 1500, 'me', 'you');
+"""
+CHANGED = """
+    UPDATE evaluation_datasets SET last_update_time = 3000;
+    UPDATE evaluation_dataset_records SET outputs = '{"mlflow_wrapped": [2]}', last_update_time = 3000,
+        last_updated_by = 'you' WHERE dataset_record_id = 'dr-1';
+    INSERT INTO evaluation_dataset_records VALUES
+        ('dr-3', 'd-1', '{"q": 3}', NULL, NULL, NULL, NULL, 3000, 3000, 'you', 'you');
+"""
+
+
+def kept_records(store: Path) -> list[tuple[Any, ...]]:
+    hub = Hub(Store(store))
+    try:
+        call = Call(hub, "GET", {"id": "d-1"}, [])
+        found = json.loads(datasets.list_records(call)["records"])
+    finally:
+        hub.close()
+    names = ("dataset_record_id", "inputs", "outputs", "expectations", "created_time", "last_update_time")
+    people = ("created_by", "last_updated_by")
+    return [tuple(one.get(name) for name in (*names, *people)) for one in found]
+
+
+def test_datasets_and_scorers_come_over_and_what_changed_of_them(tmp_path: Path) -> None:
+    old_database(tmp_path / "old.db", "./mlruns/3/run1/artifacts")
+    database = sqlite3.connect(tmp_path / "old.db")
+    database.executescript(JUDGING)
+    for step in ("first", "again"):
+        report = take(tmp_path / "store", tmp_path / "old.db")
+        told = [one for one in report["could_not"] if "scorer" in one["what"]]
+        assert len(told) == 1 and told[0]["what"].startswith("version 3 of scorer right") and "code" in told[0]["why"]
+        assert (report["imported"].get("datasets", 0), report["imported"].get("records", 0)) == (
+            (1, 2) if step == "first" else (0, 0)
+        )
+    first = ("dr-1", {"q": 1}, [1], None, 1000, 1000, "me", "me")
+    second = ("dr-2", {"q": 2}, None, {"a": 1}, 1000, 1500, "me", "you")
+    assert kept_records(tmp_path / "store") == [first, second]
+    database.executescript(CHANGED)
+    database.close()
+    assert take(tmp_path / "store", tmp_path / "old.db")["imported"]["records"] == 2
+    changed = ("dr-1", {"q": 1}, [2], None, 1000, 3000, "me", "you")
+    third = ("dr-3", {"q": 3}, None, None, 3000, 3000, "you", "you")
+    assert kept_records(tmp_path / "store") == [changed, second, third]
+    scorer = Scorers(Ledger(tmp_path / "store" / "ledger")).get("3", "right")
+    assert (scorer.id, [(one.number, one.created) for one in scorer.versions.values()]) == ("s1", [(2, 1.0)])
 
 
 @pytest.mark.parametrize(

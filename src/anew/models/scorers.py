@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from anew.errors import NotFound, UsageError
-from anew.store.ledger import Ledger, View
+from anew.errors import Conflict, NotFound, UsageError
+from anew.store.ledger import Ledger, View, times
 
 _MOST_NAME_CHARACTERS = 256
 _MOST_TEXT_CHARACTERS = 1_000_000
@@ -75,10 +75,7 @@ class Scorers(View):
 
     def register(self, project_id: str, name: str, text: str, actor: str | None = None) -> Scorer:
         """The next version of a scorer, which is made when it is not there. Raises UsageError."""
-        if not name.strip() or len(name) > _MOST_NAME_CHARACTERS:
-            raise UsageError(f"a scorer's name has 1 to {_MOST_NAME_CHARACTERS} characters")
-        if len(text) > _MOST_TEXT_CHARACTERS:
-            raise UsageError(f"a scorer has at most {_MOST_TEXT_CHARACTERS:,} characters")
+        _check(name, text)
 
         def make() -> dict[str, Any]:
             known = self._scorers.get((project_id, name))
@@ -92,6 +89,19 @@ class Scorers(View):
 
         self.change("scorer", name, make, actor)
         return self.get(project_id, name)
+
+    def adopt(self, project_id: str, name: str, scorer_id: str, number: int, text: str, created: float) -> None:
+        """A version made elsewhere, under its own number. Raises UsageError; Conflict for a number that is taken."""
+        _check(name, text)
+
+        def make() -> dict[str, Any]:
+            known = self._scorers.get((project_id, name))
+            if known and number in known.versions:
+                raise Conflict(f"scorer {name!r} has a version {number}")
+            body = {"action": "register", "id": known.id if known else scorer_id, "project": project_id}
+            return body | {"version": number, "text": text, "original": {"created": created}}
+
+        self.change("scorer", name, make)
 
     def delete(self, project_id: str, name: str, number: int | None = None, actor: str | None = None) -> None:
         """Take a version out, or all of them for None. Raises NotFound."""
@@ -124,7 +134,7 @@ class Scorers(View):
         number = body["version"]
         if body["action"] == "register":
             scorer = known or Scorer(body["id"], body["project"], name)
-            version = ScorerVersion(number, entry["time"], body["text"])
+            version = ScorerVersion(number, times(entry)[0], body["text"])
             self._scorers[place] = replace(scorer, versions={**scorer.versions, number: version})
         elif body["action"] == "sample" and known:
             self._scorers[place] = replace(known, sampling=Sampling(body["id"], body["rate"], body["filter"]))
@@ -134,3 +144,10 @@ class Scorers(View):
                 self._scorers[place] = replace(known, versions=left)
             else:
                 del self._scorers[place]
+
+
+def _check(name: str, text: str) -> None:
+    if not name.strip() or len(name) > _MOST_NAME_CHARACTERS:
+        raise UsageError(f"a scorer's name has 1 to {_MOST_NAME_CHARACTERS} characters")
+    if len(text) > _MOST_TEXT_CHARACTERS:
+        raise UsageError(f"a scorer has at most {_MOST_TEXT_CHARACTERS:,} characters")

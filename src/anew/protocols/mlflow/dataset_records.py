@@ -14,6 +14,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable
 from copy import deepcopy
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -34,6 +35,7 @@ _TYPES = {
     type(None): "null", bool: "boolean", int: "integer", float: "float", str: "string", list: "array", dict: "object",
 }  # fmt: skip
 _MOST_HELD_BYTES = 32 << 20  # of records as they were sent, of all datasets in memory; the one in use may have more
+_MOST_ENTERED = 1000  # records in one event
 _LOCKS = [threading.Lock() for _ in range(64)]
 
 
@@ -60,6 +62,11 @@ class Records:
 
     def has(self, key: str) -> bool:
         return key in self._by_key
+
+    def updated_ms(self, key: str) -> int | None:
+        """When a record was last changed; None for one that is not there."""
+        known = self._by_key.get(key)
+        return None if known is None else int(known["updated"])
 
     def having(self, ids: Iterable[str]) -> list[str]:
         """Those of the ids that are of records here, each once."""
@@ -99,19 +106,19 @@ class Records:
             said = json.loads(sent["json"])
             self.schema = _widened(self.schema or deepcopy(_NO_SCHEMA), said)
             known = self._by_key.get(sent["key"])
+            by = sent.get("by") or said.get("tags", {}).get(USER)
             if known is None:
-                self._add(sent["id"], sent["key"], said, at_ms)
+                self._add(sent["id"], sent["key"], said, at_ms, by)
             else:
-                _merge(known, said, at_ms)
+                _merge(known, said, at_ms, by)
         for record_id in body.get("remove") or ():
             key = self._keys.pop(record_id, None)
             if key is not None:
                 del self._by_key[key]
                 self._pages = None
 
-    def _add(self, record_id: str, key: str, said: Json, at_ms: int) -> None:
+    def _add(self, record_id: str, key: str, said: Json, at_ms: int, by: str | None) -> None:
         self._made += 1
-        by = said.get("tags", {}).get(USER)
         self._by_key[key] = {
             "number": self._made, "id": record_id, "inputs": said["inputs"], "outputs": said.get("outputs", {}),
             "expectations": said.get("expectations"), "tags": said.get("tags", {}), "source": said.get("source"),
@@ -121,7 +128,7 @@ class Records:
         self._pages = None
 
 
-def _merge(known: Json, said: Json, at_ms: int) -> None:
+def _merge(known: Json, said: Json, at_ms: int, by: str | None) -> None:
     """Outputs take the place of those before, expectations and tags come beside them; the source stays."""
     if "outputs" in said:
         known["outputs"] = said["outputs"]
@@ -129,7 +136,7 @@ def _merge(known: Json, said: Json, at_ms: int) -> None:
         if said.get(part):
             known[part] = (known[part] or {}) | said[part]
     known["updated"] = at_ms
-    known["updated_by"] = said.get("tags", {}).get(USER, known["updated_by"])
+    known["updated_by"] = by or known["updated_by"]
 
 
 def _widened(schema: Json, said: Json) -> Json:
@@ -184,6 +191,41 @@ def merge(hub: Hub, dataset_id: str, sent: list[Json], at_ms: int) -> tuple[int,
     ]
     hub.event(KIND, dataset_id, EVENT, {"merge": merged, "at_ms": at_ms})
     return len(fresh), len(keys) - len(fresh)
+
+
+def entered(record: Json) -> Json:
+    """A record that was kept elsewhere, as `enter` takes it. Raises MlflowError."""
+    said = _checked(record)
+    made, changed = int(record.get("created_time") or 0), int(record.get("last_update_time") or 0)
+    return {
+        "id": str(record["dataset_record_id"]), "key": _key(said["inputs"]), "said": said,
+        "made": (made, record.get("created_by")), "changed": (max(made, changed), record.get("last_updated_by")),
+    }  # fmt: skip
+
+
+def enter(hub: Hub, dataset_id: str, found: list[Json]) -> int:
+    """Append those that are new here or have changed since, at their own times; how many. For who holds the lock."""
+    there = of(hub, dataset_id)
+    waiting: list[tuple[int, Json]] = []
+    count = 0
+    for record in found:
+        known, (at_ms, by) = there.updated_ms(record["key"]), record["changed"]
+        if known is not None and known >= at_ms:
+            continue
+        count += 1
+        one = {"id": record["id"], "key": record["key"]}
+        said, inputs = json.dumps(record["said"]), json.dumps({"inputs": record["said"]["inputs"]})
+        made_ms, maker = record["made"]
+        if known is None:
+            waiting.append((made_ms, one | {"json": said, "by": maker}))
+        if known is not None or at_ms > made_ms:
+            waiting.append((at_ms, one | {"json": inputs if known is None else said, "by": by}))
+    waiting.sort(key=lambda pair: pair[0])
+    for at_ms, group in groupby(waiting, key=lambda pair: pair[0]):
+        merged = [one for _, one in group]
+        for start in range(0, len(merged), _MOST_ENTERED):
+            hub.event(KIND, dataset_id, EVENT, {"merge": merged[start : start + _MOST_ENTERED], "at_ms": at_ms})
+    return count
 
 
 def remove(hub: Hub, dataset_id: str, ids: Iterable[str]) -> int:

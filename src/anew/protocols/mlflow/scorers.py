@@ -42,7 +42,7 @@ def of(hub: Hub) -> Scorers:
 def register(call: Call) -> Json:
     """Keep a scorer: the next version of its name."""
     said = _REGISTER.read(call)
-    _check_text(said["serialized_scorer"])
+    check_text(said["serialized_scorer"])
     if not said["name"].strip():
         raise invalid("Scorer name cannot be empty or contain only whitespace.")
     project = _project(call, said)
@@ -58,7 +58,8 @@ def register(call: Call) -> Json:
     }
 
 
-def _check_text(text: str) -> None:
+def check_text(text: str) -> None:
+    """Raises MlflowError for what is no scorer, or one that holds code."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

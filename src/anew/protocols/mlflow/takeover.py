@@ -99,6 +99,9 @@ class Takeover:
 
     def run(self) -> Report:
         """Do it all. Raises AnewError when the source can't be read at all, or the store not be written."""
+        from anew.protocols.mlflow.takeover_judging import take_datasets, take_scorers
+        from anew.protocols.mlflow.takeover_registry import take_registry
+
         if self.hub is not None:
             self._look(self.hub)  # what another import wrote may be known by half
         for experiment in self._each("experiments", self.source.experiments()):
@@ -112,9 +115,9 @@ class Takeover:
                 ("traces", self.source.traces, self._trace),
             ):
                 self._kind(kind, experiment, found, take, project)
-        from anew.protocols.mlflow.takeover_registry import take_registry
-
+            take_scorers(self, experiment, project)
         take_registry(self)
+        take_datasets(self)
         for what, why in self.source.problems:
             self.report.fail(what, why)
         if self.hub is not None and not self.dry and self.report.imported:
@@ -122,7 +125,7 @@ class Takeover:
         return self.report
 
     def _look(self, hub: Hub) -> None:
-        for kind in ("runs", "models", "traces"):
+        for kind in ("runs", "models", "traces", "datasets"):
             hub.look(kind)
 
     def _kind(self, kind: str, experiment: theirs.Experiment, found: Any, take: Any, project: Project) -> None:
@@ -206,7 +209,7 @@ class Takeover:
 
     # What all that has a journal of its own goes through
 
-    def _begin(self, kind: str, item: Owner) -> tuple[str, Json | None, bool]:
+    def _begin(self, kind: str, item: Owner | theirs.Dataset) -> tuple[str, Json | None, bool]:
         """A fingerprint of the item, its document if it is there, and whether there is anything to do."""
         fields.check_run_id(item.id)
         print_ = blake3(json.dumps(asdict(item), sort_keys=True, default=repr).encode("utf-8", "replace")).hexdigest()
@@ -224,16 +227,20 @@ class Takeover:
             self.report.imported[kind] += 1
         return print_, document, fresh and self.hub is not None and not self.dry
 
+    def done(self, print_: str, *, whole: bool = True) -> Json:
+        """What is kept with an item that was taken over, so that the next time it is known."""
+        return {_DONE: {"from": "mlflow", "fingerprint": print_, "whole": whole}}
+
     def _finish(self, kind: str, item: Owner, print_: str, document: Json | None) -> None:
         """Take over the files, and remember what was done: last, so that what was cut short is done again."""
         assert self.hub is not None
         files = self.report.imported["files"]
         whole = self._files(kind, item, document is None)
-        done = {"from": "mlflow", "fingerprint": print_, "whole": whole}
-        if (document or {}).get(_DONE) == done and self.report.imported["files"] == files:
+        done = self.done(print_, whole=whole)
+        if (document or {}).get(_DONE) == done[_DONE] and self.report.imported["files"] == files:
             self.report.skipped[kind] += 1  # what could not come the last time can't come now, either
             return
-        self.hub.event(kind, item.id, "run", {_DONE: done})
+        self.hub.event(kind, item.id, "run", done)
         self.hub.release(kind, item.id)
         self.report.imported[kind] += 1
 
@@ -394,7 +401,7 @@ class Takeover:
         if trace.spans is None:
             self._finish("traces", trace, print_, document)
             return
-        self.hub.event("traces", trace.id, "run", {_DONE: {"from": "mlflow", "fingerprint": print_, "whole": True}})
+        self.hub.event("traces", trace.id, "run", self.done(print_))
         self.hub.release("traces", trace.id)
         self.report.imported["traces"] += 1
 

@@ -173,6 +173,12 @@ class Folder:
                 assessed = [self._yaml(path) for path in sorted((folder / "assessments").glob("*.yaml"))]
                 yield theirs.Trace(trace_id, experiment.id, info | {"assessments": [one for one in assessed if one]})
 
+    def scorers(self, experiment: theirs.Experiment) -> Iterator[theirs.Scorer]:
+        return iter(())  # MLflow keeps none in folders
+
+    def datasets(self) -> Iterator[theirs.Dataset]:
+        return iter(())
+
     def registered(self) -> Iterator[theirs.Registered]:
         for folder in _folders(self.root / "models"):
             meta = self._meta(folder)

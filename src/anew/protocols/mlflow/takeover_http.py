@@ -19,6 +19,7 @@ from anew.protocols.mlflow.errors import MlflowError
 from anew.protocols.mlflow.takeover_model import CouldNot, Json
 
 _API = "/api/2.0/mlflow/"
+_NEW = "/api/3.0/mlflow/"
 _TIMEOUT_S = 120
 _MOST_ANSWER_BYTES = 1 << 30
 _RUNS_A_PAGE = 1000
@@ -206,8 +207,55 @@ class Server:
                 sorted((_version(one) for one in versions), key=lambda version: version.number),
             )
         self._leave_behind("webhooks", self._pages("GET", "webhooks", {"max_results": 100}, "webhooks"))
-        found = self._pages("POST", "/api/3.0/mlflow/datasets/search", {"max_results": 100}, "datasets")
-        self._leave_behind("evaluation datasets", found)
+
+    def scorers(self, experiment: theirs.Experiment) -> Iterator[theirs.Scorer]:
+        for item in self._of_new("scorers/list", "scorers", experiment_id=experiment.id):
+            name = str(item["scorer_name"])
+            found = self._of_new("scorers/versions", "scorers", experiment_id=experiment.id, name=name)
+            versions = [
+                (int(one["scorer_version"]), _whole(one.get("creation_time")), str(one["serialized_scorer"]))
+                for one in found
+            ]
+            yield theirs.Scorer(str(item["scorer_id"]), name, sorted(versions))
+
+    def datasets(self) -> Iterator[theirs.Dataset]:
+        try:
+            found = list(self._pages("POST", f"{_NEW}datasets/search", {"max_results": 100}, "datasets"))
+        except CouldNot:
+            return  # a server that has none such
+        for item in found:
+            place = f"datasets/{quote(str(item['dataset_id']))}"
+            yield theirs.Dataset(
+                id=str(item["dataset_id"]),
+                name=str(item["name"]),
+                experiments=[str(one) for one in self._of_new(f"{place}/experiment-ids", "experiment_ids")],
+                tags={key: str(value) for key, value in json.loads(item.get("tags") or "{}").items()},
+                schema=item.get("schema"),
+                profile=item.get("profile"),
+                digest=item.get("digest") or "",
+                created=_whole(item.get("created_time")) or 0,
+                updated=_whole(item.get("last_update_time")) or 0,
+                created_by=item.get("created_by"),
+                updated_by=item.get("last_updated_by"),
+                records=list(self._records(place)),
+            )
+
+    def _records(self, place: str) -> Iterator[Json]:
+        token = ""
+        while True:
+            query = urlencode({"max_results": 1000} | ({"page_token": token} if token else {}))
+            found = self._json("GET", f"{_NEW}{place}/records?{query}")
+            yield from json.loads(found.get("records") or "[]")
+            before, token = token, found.get("next_page_token") or ""
+            if not token or token == before:
+                return
+
+    def _of_new(self, path: str, key: str, /, **query: str) -> list[Any]:
+        """A list of what older servers don't have."""
+        try:
+            return list(self._json("GET", f"{_NEW}{path}?{urlencode(query)}").get(key) or ())
+        except CouldNot:
+            return []
 
     def _leave_behind(self, what: str, found: Iterator[Json]) -> None:
         try:

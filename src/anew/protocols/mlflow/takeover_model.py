@@ -108,6 +108,33 @@ class Trace:
     location: str = ""
 
 
+@dataclass(frozen=True)
+class Dataset:
+    """An evaluation dataset. `records` as the API has them, their parts no texts."""
+
+    id: str
+    name: str
+    experiments: list[str] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
+    schema: str | None = None
+    profile: str | None = None
+    digest: str = ""
+    created: int = 0
+    updated: int = 0
+    created_by: str | None = None
+    updated_by: str | None = None
+    records: list[Json] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """`versions`: number, when it was made, and the scorer as its client wrote it."""
+
+    id: str
+    name: str
+    versions: list[tuple[int, int | None, str]] = field(default_factory=list)
+
+
 @dataclass
 class File:
     """A file of the source: where it lies, or how it is fetched into a file of ours."""
@@ -145,6 +172,10 @@ class Source(Protocol):
     def traces(self, experiment: Experiment) -> Iterator[Trace]: ...
 
     def registered(self) -> Iterator[Registered]: ...
+
+    def scorers(self, experiment: Experiment) -> Iterator[Scorer]: ...
+
+    def datasets(self) -> Iterator[Dataset]: ...
 
     def files(self, owner: Run | LoggedModel | Trace) -> Iterator[File]:
         """Raises CouldNot when they are out of reach."""

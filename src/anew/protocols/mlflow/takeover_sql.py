@@ -17,7 +17,8 @@ from anew.protocols.mlflow.takeover_model import CouldNot, Json
 from anew.protocols.mlflow.trace_document import duration, timestamp
 
 MODEL_STATUSES = {1: "LOGGED_MODEL_PENDING", 2: "LOGGED_MODEL_READY", 3: "LOGGED_MODEL_UPLOAD_FAILED"}
-_LEFT_BEHIND = {"evaluation_datasets": "evaluation datasets", "scorers": "scorers", "webhooks": "webhooks"}
+_ORDER = "created_time, dataset_record_id"  # in which MLflow gives the records of a dataset
+_PARTS = ("inputs", "outputs", "expectations", "tags", "source")
 _COLUMNS_OF_TRACES = {"session_id": "mlflow.trace.session"}
 _COUNTS = {
     "mlflow.trace.tokenUsage": ("input_tokens", "output_tokens", "total_tokens", "cache_read_input_tokens",
@@ -182,10 +183,39 @@ class Database:
                  if one["current_stage"] != "Deleted_Internal"],
             )  # fmt: skip
 
-        for table, what in _LEFT_BEHIND.items():
-            count = len(self._rows(table))
-            if count:
-                self.problems.append((f"{count} {what}", "these are not taken over: make them here again"))
+        if count := len(self._rows("webhooks")):
+            self.problems.append((f"{count} webhooks", "these are not taken over: make them here again"))
+
+    def scorers(self, experiment: theirs.Experiment) -> Iterator[theirs.Scorer]:
+        for row in self._rows("scorers", "experiment_id = ?", int(experiment.id), order="scorer_name"):
+            found = self._rows("scorer_versions", "scorer_id = ?", row["scorer_id"], order="scorer_version")
+            versions = [(one["scorer_version"], one["creation_time"], one["serialized_scorer"]) for one in found]
+            yield theirs.Scorer(row["scorer_id"], row["scorer_name"], versions)
+
+    def datasets(self) -> Iterator[theirs.Dataset]:
+        for row in self._rows("evaluation_datasets", order="created_time"):
+            if _get(row, "workspace") not in (None, "default"):
+                why = f"it is in the workspace {row['workspace']}"
+                self.problems.append((f"evaluation dataset {row['name']}", why))
+                continue
+            dataset_id = row["dataset_id"]
+            tags = self._rows("evaluation_dataset_tags", "dataset_id = ?", dataset_id)
+            of = "source_type = 'evaluation_dataset' AND destination_type = 'experiment' AND source_id = ?"
+            records = self._rows("evaluation_dataset_records", "dataset_id = ?", dataset_id, order=_ORDER)
+            yield theirs.Dataset(
+                id=dataset_id,
+                name=row["name"],
+                experiments=[one["destination_id"] for one in self._rows("entity_associations", of, dataset_id)],
+                tags={one["key"]: one["value"] or "" for one in tags},
+                schema=row["schema"],
+                profile=row["profile"],
+                digest=row["digest"] or "",
+                created=row["created_time"] or 0,
+                updated=row["last_update_time"] or 0,
+                created_by=row["created_by"],
+                updated_by=row["last_updated_by"],
+                records=[_record(one) for one in records],
+            )
 
     def _version(self, row: sqlite3.Row) -> theirs.Version:
         tags = self._rows("model_version_tags", "name = ? AND version = ?", row["name"], row["version"])
@@ -250,6 +280,14 @@ class Database:
 
     def fetch(self, owner: theirs.Run | theirs.LoggedModel | theirs.Trace, file: theirs.File, into: Path) -> None:
         raise CouldNot("it has no content")
+
+
+def _record(row: sqlite3.Row) -> Json:
+    """A record of an evaluation dataset; its outputs stand in a wrapping of MLflow's."""
+    found: Json = dict(row) | {name: json.loads(row[name]) for name in _PARTS if row[name] is not None}
+    if found["outputs"]:
+        found["outputs"] = found["outputs"].get("mlflow_wrapped")
+    return found
 
 
 def _name(text: str) -> str:
