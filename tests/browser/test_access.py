@@ -24,3 +24,4 @@ def test_a_token_is_asked_for_and_kept_for_the_tab(opened: Open, tmp_path: Path)
         expect(page.get_by_text("anew run train.py")).to_be_visible()
         assert axe(page) == []
         assert page.evaluate("localStorage.length") == 0
+        page.close()  # before its server goes

@@ -1,19 +1,28 @@
-import { useEffect, useState } from "react";
+import { useSyncExternalStore } from "react";
 import { ago, moment, span } from "../format";
 
-/** The time now, in seconds since 1970, anew every so often. */
-export function useNow(everyMs: number): number {
-  const [now, setNow] = useState(() => Date.now() / 1000);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now() / 1000), everyMs);
-    return () => clearInterval(timer);
-  }, [everyMs]);
-  return now;
+let now = Date.now() / 1000;
+const watchers = new Set<() => void>();
+
+/** One clock for all: a table has hundreds of times. */
+setInterval(() => {
+  now = Date.now() / 1000;
+  for (const watcher of watchers) watcher();
+}, 1000);
+
+function subscribe(watcher: () => void): () => void {
+  watchers.add(watcher);
+  return () => watchers.delete(watcher);
+}
+
+/** The time now in seconds since 1970, in steps of `stepS`: what shows minutes is not drawn each second. */
+function useNow(stepS: number): number {
+  return useSyncExternalStore(subscribe, () => Math.floor(now / stepS) * stepS);
 }
 
 /** How long ago; the moment itself on hover. */
 export function Ago({ time }: { time: number }) {
-  const now = useNow(15_000);
+  const now = useNow(15);
   return (
     <time dateTime={new Date(time * 1000).toISOString()} title={moment(time)}>
       {ago(now - time)}
@@ -23,6 +32,6 @@ export function Ago({ time }: { time: number }) {
 
 /** How long something took, or has been at it. */
 export function Took({ seconds, since }: { seconds: number; since?: number | undefined }) {
-  const now = useNow(since === undefined ? 3_600_000 : 1000);
+  const now = useNow(since === undefined ? 3600 : 1);
   return <span>{span(since === undefined ? seconds : Math.max(seconds, now - since))}</span>;
 }

@@ -1,6 +1,6 @@
 /** The table of runs: only the rows on the screen are asked for and drawn. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type RefObject, useEffect, useMemo, useRef, useState } from "react";
+import { type RefObject, useMemo, useRef, useState } from "react";
 import type { ChartRun } from "../../charts/lines";
 import { count } from "../../format";
 import { type Key, useKeys } from "../../keys";
@@ -25,11 +25,10 @@ export const rowPixels = 32;
 const verdictWidth = 124;
 const gradeWidth = 72;
 
-export function Grid(props: GridProps & { input: RefObject<HTMLInputElement | null> }) {
-  const { view, change, selection, columns, shown, drawn, input } = props;
+/** `total` is told from outside: how many rows there are must not hang on which of them are loaded. */
+export function Grid(props: GridProps & { input: RefObject<HTMLInputElement | null>; total: number | undefined }) {
+  const { view, change, selection, columns, shown, drawn, input, total } = props;
   const scroller = useRef<HTMLDivElement>(null);
-  const [seen, setSeen] = useState<[number, number]>([0, pageRows - 1]);
-  const { rows, total, pending } = useRows(selection, view.sort, shown, seen[0], seen[1]);
   const pinned = useRunsById(view.pin, shown);
   const virtual = useVirtualizer({
     count: total ?? 0,
@@ -41,7 +40,7 @@ export function Grid(props: GridProps & { input: RefObject<HTMLInputElement | nu
   const items = virtual.getVirtualItems();
   const first = items[0]?.index ?? 0;
   const last = items.at(-1)?.index ?? pageRows - 1;
-  useEffect(() => setSeen([first, last]), [first, last]);
+  const { rows, pending } = useRows(selection, view.sort, shown, first, last);
   const [at, setAt] = useState(-1);
   const toggle = useToggle(props);
   useGridKeys({ at, setAt, total: total ?? 0, row: rows.get(at), scroll: (to) => virtual.scrollToIndex(to), toggle, change, input });

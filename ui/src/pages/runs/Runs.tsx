@@ -10,7 +10,8 @@ import { Copy } from "../../parts/Copy";
 import { Icon } from "../../parts/Icon";
 import { QueryInput } from "../../parts/QueryInput";
 import { Failed, Start } from "../../parts/States";
-import { useView } from "../../url";
+import type { Column } from "../../schema";
+import { type SetView, useView } from "../../url";
 import { ColumnChooser, GroupChooser } from "./Choosers";
 import { chosenColumns, pageRows, type Row, useColumns, useRows, useRunsById, useSelection } from "./data";
 import { Grid } from "./Grid";
@@ -58,10 +59,10 @@ export default function Runs() {
         {view.group ? (
           <GroupGrid view={view} change={change} selection={selection} columns={columns} shown={shown} drawn={drawn} />
         ) : (
-          <Grid view={view} change={change} selection={selection} columns={columns} shown={shown} drawn={drawn} input={input} />
+          <Grid view={view} change={change} selection={selection} columns={columns} shown={shown} drawn={drawn} input={input} total={head.total} />
         )}
         <Splitter split={view.split} choose={(split) => change({ split }, "replace")} />
-        <Charts drawn={drawn} view={view} change={change} />
+        <Charts drawn={drawn} columns={columns} view={view} change={change} />
       </div>
     </div>
   );
@@ -87,7 +88,15 @@ function useDrawnRuns(view: RunsView, head: Map<number, Row>, chosen: Row[]): Ch
   }, [key, view.group]);
 }
 
-function Charts({ drawn, view, change }: { drawn: ChartRun[]; view: RunsView; change: (changes: Partial<RunsView>) => void }) {
+interface ChartsProps {
+  drawn: ChartRun[];
+  /** Those of the whole table: enough to begin with, before it is known what the drawn runs logged. */
+  columns: Column[];
+  view: RunsView;
+  change: SetView<RunsView>;
+}
+
+function Charts({ drawn, columns, view, change }: ChartsProps) {
   const ids = drawn.map((run) => run.id);
   const { data } = useQuery({
     queryKey: ["columns", "of runs", ids],
@@ -96,10 +105,10 @@ function Charts({ drawn, view, change }: { drawn: ChartRun[]; view: RunsView; ch
     enabled: ids.length > 0,
     placeholderData: (before) => before,
   });
-  const metrics = useMemo(() => metricNames(data ?? []), [data]);
+  const metrics = useMemo(() => metricNames(data ?? columns), [data, columns]);
   return (
     <section className="pane" aria-label="Charts">
-      {data && <Panels metrics={metrics} runs={drawn} view={view} change={change} />}
+      {drawn.length > 0 && metrics.length > 0 && <Panels metrics={metrics} runs={drawn} view={view} change={change} />}
     </section>
   );
 }
