@@ -96,7 +96,11 @@ def serving(name: str, folder: Path) -> Iterator[Server]:
         yield Server(name, address, process, time.perf_counter() - began)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:  # one that is slow to end must not take the figures with it
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(20)
 
 
 class Drive:
