@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from projects import Project
+from server.asking import Asked
 from server.conftest import running
 
 ROOT = Path(__file__).parents[2]
@@ -50,10 +51,28 @@ TRAIN = """
     open("report.txt", "w").write(repr(model.coef_.sum()))
 """
 
+CHAIN = {
+    "clean": "open('clean.csv', 'w').write(open('raw.csv').read().strip() + '\\n')",
+    "fit": """
+        import anew
+        values = [float(line) for line in open("clean.csv")]
+        for step, value in enumerate(values):
+            anew.log({"mean": sum(values[: step + 1]) / (step + 1)}, step=step)
+        open("model.txt", "w").write(str(sum(values)))
+    """,
+    "predict": "open('predictions.txt', 'w').write(open('model.txt').read()[::-1])",
+    "clock": """
+        import anew, random, time
+        random.seed(time.time_ns())
+        for step in range(20):
+            anew.log({"score": random.random() if step > 9 else step}, step=step)
+    """,
+}
+
 
 @dataclass
 class Served:
-    """A server and the runs on it, the newest first."""
+    """A server and the runs on it: of `served` the newest first, of `audited` in the order of the chain."""
 
     address: str
     project: Project
@@ -99,6 +118,30 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     project.reproduce(runs[-1])
     with running(project.root / ".anew") as (address, _):
         yield Served(address, project, runs[::-1])
+
+
+@pytest.fixture(scope="session")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A chain of runs, from raw data to predictions: one identical, one diverged; two versions of a model."""
+    root = tmp_path_factory.mktemp("audited")
+    project = Project(root / "chain", root / "home")
+    for name, text in CHAIN.items():
+        project.write(f"{name}.py", text)
+    project.write("raw.csv", "\n".join(map(str, range(30))))
+    first = [project.run(f"{name}.py") for name in ("clean", "fit", "predict")]
+    project.reproduce(first[1])
+    project.reproduce(project.run("clock.py"))
+    project.write("raw.csv", "\n".join(map(str, range(1, 31))))
+    second = [project.run(f"{name}.py") for name in ("clean", "fit")]
+    with running(project.root / ".anew") as (address, process):
+        asked = Asked(address, project.root / ".anew", process)
+        source = "s3://bucket/line"
+        told = [("registered-models/create", {"name": "line"})]
+        versions = [{"name": "line", "source": source, "run_id": run} for run in (first[1], second[1])]
+        told += [("model-versions/create", version) for version in versions]
+        told += [("model-versions/transition-stage", {"name": "line", "version": "1", "stage": "Production"})]
+        assert [asked("POST", f"/api/2.0/mlflow/{path}", body).status for path, body in told] == [200] * 4
+        yield Served(address, project, [*first, *second])
 
 
 @pytest.fixture(scope="session")

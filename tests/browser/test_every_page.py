@@ -19,6 +19,15 @@ PAGES = {
     "/runs/{run}?tab=console": "epoch 0",
     "/runs/{run}?tab=files": "report.txt",
 }
+CHAIN_PAGES = {
+    "/reproductions": "because of",
+    "/reproductions/{run}/0": "What it is made of",
+    "/models": "in production",
+    "/models/line": "What was done",
+    "/data": "raw.csv",
+    "/lineage?of=run:{run}": "predictions.txt",
+    "/lineage": "Lineage of what?",
+}
 
 
 def _settled(page: Any, text: str) -> None:
@@ -30,11 +39,19 @@ def _settled(page: Any, text: str) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_page(opened: Open, served: Served, path: str) -> None:
-    page = opened(path.format(run=served.runs[0]))
+    _look_at(opened(path.format(run=served.runs[0])), PAGES[path])
+
+
+@pytest.mark.parametrize("path", CHAIN_PAGES)
+def test_page_of_a_chain(opened: Open, audited: Served, path: str) -> None:
+    _look_at(opened(path.format(run=audited.runs[1]), address=audited.address), CHAIN_PAGES[path])
+
+
+def _look_at(page: Any, text: str) -> None:
     for theme, size in itertools.product(("light", "dark"), SIZES):
         page.emulate_media(color_scheme=theme)
         page.set_viewport_size(SIZES[size])
-        _settled(page, PAGES[path])
+        _settled(page, text)
         assert page.evaluate("document.documentElement.dataset.theme") == theme
         assert axe(page) == [], (theme, size)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), size

@@ -17,8 +17,8 @@ from anew.routes import Call, Route
 
 STATIC = Path(__file__).parent / "static"
 VIEWS = (
-    "/", "/runs", "/runs/{id}", "/compare", "/reproductions", "/reproductions/{id}", "/models", "/models/{name...}",
-    "/data", "/data/{name...}", "/lineage", "/lineage/{id...}",
+    "/", "/runs", "/runs/{id}", "/compare", "/reproductions", "/reproductions/{id}/{seq}", "/models",
+    "/models/{name...}", "/data", "/lineage",
 )  # fmt: skip
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "

@@ -3,7 +3,7 @@ import "uplot/dist/uPlot.min.css";
 import { colourVar } from "../colour";
 import { number } from "../format";
 import { useShade } from "../theme";
-import { type Drawing, Frame, type Pointer, xLabel } from "./frame";
+import { type Drawing, Frame, type Mark, type Pointer, xLabel } from "./frame";
 import { extent, type Line, nearest, type Range, type XAxis, yRange } from "./lines";
 
 interface Props {
@@ -17,16 +17,17 @@ interface Props {
   clip: boolean;
   width: number;
   height: number;
+  mark?: Mark | undefined;
   onZoom: (range: Range | null) => void;
   canvas?: (canvas: () => HTMLCanvasElement | undefined) => void;
 }
 
-export function Chart({ title, lines, whole, axis, zoom, log, clip, width, height, onZoom, canvas }: Props) {
+export function Chart({ title, lines, whole, axis, zoom, log, clip, width, height, mark, onZoom, canvas }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const frame = useRef<Frame | null>(null);
   const [pointer, setPointer] = useState<Pointer | null>(null);
   const shade = useShade();
-  const drawing = useMemo(() => drawingOf(lines, whole, axis, zoom, log, clip), [lines, whole, axis, zoom, log, clip]);
+  const drawing = useMemo(() => ({ ...drawingOf(lines, whole, axis, zoom, log, clip), mark }), [lines, whole, axis, zoom, log, clip, mark]);
   const near = pointer ? readings(drawing, pointer) : [];
   const focus = near.find((one) => one.closest)?.line.id ?? null;
 
@@ -48,7 +49,7 @@ export function Chart({ title, lines, whole, axis, zoom, log, clip, width, heigh
   useEffect(() => canvas?.(held), [canvas, held]);
 
   return (
-    <div className="plot" ref={box} role="img" aria-label={`${title}: ${summary(whole, axis)}`} style={{ height }}>
+    <div className="plot" ref={box} role="img" aria-label={`${title}: ${summary(whole, axis)}${mark ? `; ${mark.text}` : ""}`} style={{ height }}>
       {pointer && near.length > 0 && <Readings drawing={drawing} pointer={pointer} near={near} width={width} />}
     </div>
   );

@@ -6,6 +6,7 @@ import { Icon } from "../parts/Icon";
 import { Popover } from "../parts/Popover";
 import { save, toCsv } from "../save";
 import { Chart } from "./Chart";
+import type { Mark } from "./frame";
 import { type ChartRun, extent, type Line, makeLines } from "./lines";
 import { useSeries } from "./series";
 import type { ChartSettings } from "./settings";
@@ -15,6 +16,7 @@ interface Props {
   runs: ChartRun[];
   settings: ChartSettings;
   height: number;
+  mark?: Mark | undefined;
 }
 
 export function ChartCard(props: Props) {
@@ -32,7 +34,7 @@ export function ChartCard(props: Props) {
   );
 }
 
-function Card({ metric, runs, settings, height, onFull }: Props & { onFull: () => void }) {
+function Card({ metric, runs, settings, height, mark, onFull }: Props & { onFull: () => void }) {
   const box = useRef<HTMLElement>(null);
   const { width, seen } = useBox(box);
   const { x, smooth, zoom, log, clip, setZoom } = settings;
@@ -44,7 +46,7 @@ function Card({ metric, runs, settings, height, onFull }: Props & { onFull: () =
   const hold = useCallback((found: () => HTMLCanvasElement | undefined) => {
     canvas.current = found;
   }, []);
-  const common = { title: metric, lines, whole: all, axis: x, zoom, log, clip, width, height, onZoom: setZoom };
+  const common = { title: metric, lines, whole: all, axis: x, zoom, log, clip, width, height, mark, onZoom: setZoom };
   return (
     <figure className="chart card" ref={box} aria-busy={isFetching}>
       <figcaption>

@@ -11,6 +11,13 @@ export interface Drawing {
   log: boolean;
   /** The line under the pointer. */
   focus: string | null;
+  mark?: Mark | undefined;
+}
+
+/** A place on the x axis with something to say of it. */
+export interface Mark {
+  x: number;
+  text: string;
 }
 
 export interface Pointer {
@@ -147,7 +154,7 @@ export function css(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-function paint(plot: uPlot, { lines, x, y, log, focus }: Drawing): void {
+function paint(plot: uPlot, { lines, x, y, log, focus, mark }: Drawing): void {
   const { ctx, bbox } = plot;
   const ratio = devicePixelRatio || 1;
   const height = (value: number) => (log ? Math.log10(value) : value);
@@ -170,7 +177,19 @@ function paint(plot: uPlot, { lines, x, y, log, focus }: Drawing): void {
     ctx.setLineDash(line.dash.map((length) => length * ratio));
     stroke(ctx, line.xs, line.ys, toX, toY, (line.id === focus ? 2.4 : 1.6) * ratio, dim, log);
   }
+  if (mark) paintMark(ctx, mark, toX(mark.x), bbox, ratio);
   ctx.restore();
+}
+
+function paintMark(ctx: CanvasRenderingContext2D, mark: Mark, x: number, bbox: uPlot.BBox, ratio: number): void {
+  ctx.globalAlpha = 1;
+  ctx.setLineDash([]);
+  ctx.fillStyle = css("--bad");
+  ctx.fillRect(x - ratio / 2, bbox.top, ratio, bbox.height);
+  ctx.font = `600 ${11 * ratio}px ${css("--sans")}`;
+  const right = x + ctx.measureText(mark.text).width + 8 * ratio < bbox.left + bbox.width;
+  ctx.textAlign = right ? "left" : "right";
+  ctx.fillText(mark.text, x + (right ? 5 : -5) * ratio, bbox.top + 12 * ratio);
 }
 
 type To = (value: number) => number;

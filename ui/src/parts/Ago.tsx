@@ -20,12 +20,13 @@ function useNow(stepS: number): number {
   return useSyncExternalStore(subscribe, () => Math.floor(now / stepS) * stepS);
 }
 
-/** How long ago; the moment itself on hover. */
-export function Ago({ time }: { time: number }) {
+/** How long ago; the moment itself on hover. `worded` as within a sentence. */
+export function Ago({ time, worded = false }: { time: number; worded?: boolean }) {
   const now = useNow(15);
+  const said = ago(now - time);
   return (
     <time dateTime={new Date(time * 1000).toISOString()} title={moment(time)}>
-      {ago(now - time)}
+      {worded ? (said === "now" ? "just now" : `${said} ago`) : said}
     </time>
   );
 }

@@ -53,7 +53,7 @@ function Facts({ run }: { run: Document }) {
           {run.user ?? "–"} on {run.host ?? "–"}
         </Fact>
         <Fact name="when">
-          {moment(run.created)} (<Ago time={run.created} />)
+          {moment(run.created)} (<Ago time={run.created} worded />)
         </Fact>
         <Fact name="took">
           <Took seconds={run.duration_s} since={run.status === "running" ? run.created : undefined} />
