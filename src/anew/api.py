@@ -35,8 +35,8 @@ def open_index(store: Store | None = None) -> Index:
 def resolve(index: Index, reference: str, place: str = "") -> str:
     """The id that `reference` means: an id, a unique prefix (4 or more), a name, `last`, `last~N`, `best:METRIC`.
 
-    `last` counts runs, not reproductions of them. `best:metrics.loss` takes the least where the name says that less
-    is better (loss, error, rmse, …), else the greatest. `place` is how errors call the store, by default its path.
+    `last` and `best` are runs, not reproductions of them. `best:metrics.loss` takes the least where the name says that
+    less is better (loss, error, rmse, …), else the greatest. `place` is how errors call the store, by default its path.
     Raises RunNotFound, AmbiguousRun.
     """
     place = place or f"in {index.root}"
@@ -71,7 +71,9 @@ def _last(index: Index, back: int, place: str) -> str:
 def _best(index: Index, column: str) -> str:
     column = column if "." in column else f"metrics.{column}"
     order = "" if _LOWER_IS_BETTER.search(column) else "-"
-    found = index.ids(f"{column} is not null", sort=[order + column], limit=1)
+    index.count(f"{column} is not null")  # says what is wrong with the name
+    own = f"{column} is not null and reproduction_of is null"
+    found = index.ids(own, sort=[order + column], limit=1, strict=False)
     if not found:
         raise RunNotFound(f"no run has {column}")
     return found[0]

@@ -94,6 +94,10 @@ def test_references(trained: Project) -> None:
     for wrong in ("nope", "zzzzzzzz", "last~9", "best:metrics.acc9"):
         done = trained.anew("show", wrong, code=None)
         assert done.returncode in (1, 2) and done.stderr.startswith("anew: ") and "Traceback" not in done.stderr
+    best = trained.json("show", "best:metrics.acc")["id"]
+    assert trained.reproduce(best)["verdict"] == "identical"
+    assert trained.json("show", "best:metrics.acc")["id"] == best, "as good, but a reproduction"
+    assert trained.json("show", "last")["id"] == last["id"]
     trained.run("--name", "twin", "train.py")
     trained.run("--name", "twin", "train.py")
     assert "2 runs are called twin" in trained.anew("show", "twin", code=2).stderr

@@ -43,7 +43,9 @@ def asset(hub: Hub, name: str, accepts: str = "") -> pages.Response:
     return pages.asset(Call(hub, "GET", {"name": name}, [], headers={"accept-encoding": accepts}))
 
 
-@pytest.mark.parametrize("path", ["/", "/runs", "/runs/abc", "/compare", "/models/a/b", "/data/x", "/lineage"])
+@pytest.mark.parametrize(
+    "path", ["/", "/runs", "/runs/abc", "/compare", "/models/a/b", "/data", "/reproductions/r/0", "/lineage"]
+)
 def test_every_view_is_the_page_under_a_strict_policy(asked: Asked, path: str) -> None:
     answer = asked("GET", path)
     assert answer.status in (200, 503)  # 503: not built here; it says how
