@@ -9,6 +9,11 @@ export type Columns = { columns: Column[]; };
 export type Column = { name: string; space: string; label: string; runs: number; varies: boolean; number: boolean; };
 export type SeriesList = { series: Series[]; };
 export type Series = { run: string; metric: string; steps: (number | null)[]; values: (number | null)[]; total: number; times?: number[]; };
+export type Importance = { runs: number; parameters: ({ name: string; label: string; number: boolean; importance: number; correlation: number | null; runs: number; values: number; })[]; };
+export type Comparison = { runs: ({ id: string; name: string | null; project: string | null; status: string; created: number; duration_s: number; verdict: string | null; grade: string | null; tags: Record<string, unknown>; })[]; sections: ({ name: string; rows: ComparedRow[]; })[]; };
+export type ComparedRow = { name: string; equal: boolean; values: (string | number | boolean | null)[]; };
+export type MediaList = { media: MediaItem[]; };
+export type MediaItem = { run: string; key: string; digest: string; type: string; step?: number; size?: number; caption?: string; };
 export type Groups = { groups: (Record<string, string | number | boolean | null>)[]; total: number; };
 export type Values = { values: (string | number | boolean | null)[]; };
 export type Gap = { grade: string; what: string; why: string; mend: string; };
@@ -38,11 +43,14 @@ export type LedgerEntry = { seq: number; time: number; actor: string | null; kin
 
 export interface Routes {
   "POST /api/v1/columns": { body: { query?: string; project?: string; reproductions?: boolean; runs?: string[]; }; gives: Columns; };
+  "POST /api/v1/compare": { body: { runs: string[]; }; gives: Comparison; };
   "GET /api/v1/data": { query?: { project?: Argument; }; gives: Data; };
   "GET /api/v1/groups": { query?: { query?: Argument; by?: Argument; aggregate?: Argument; project?: Argument; reproductions?: Argument; }; gives: Groups; };
+  "POST /api/v1/importance": { body: { query?: string; project?: string; reproductions?: boolean; metric: string; }; gives: Importance; };
   "GET /api/v1/ledger": { query?: { after?: Argument; limit?: Argument; }; gives: Ledger; };
   "GET /api/v1/lineage": { query?: { of?: Argument; steps?: Argument; }; gives: Lineage; };
   "GET /api/v1/live": { gives: unknown; };
+  "POST /api/v1/media": { body: { runs: string[]; }; gives: MediaList; };
   "GET /api/v1/models": { gives: Models; };
   "GET /api/v1/models/{name}": { path: { name: string; }; gives: Model; };
   "POST /api/v1/models/{name}/aliases/{alias}": { path: { name: string; alias: string; }; body: { version?: number | null; }; gives: Model; };

@@ -27,6 +27,7 @@ from anew.index import reading, select
 from anew.index.catalogue import Catalogue, unpack
 from anew.index.document import Fold
 from anew.index.evaluate import Binder
+from anew.index.importance import Influence, importance
 from anew.index.indexer import Indexer
 from anew.index.query import And, Field, IsNull, Node, Words, mentions, parse, parse_field
 from anew.index.segment import Segment
@@ -357,6 +358,18 @@ class Index:
                 found = [catalogue.row(run_id) for run_id in run_ids]
                 rows = np.array([row for row in found if row is not None], np.int64)
             return survey(catalogue, np.sort(rows))
+
+        return self._ask(question)
+
+    def importance(self, query: str, within: Node | None, metric: str) -> tuple[int, list[Influence]]:
+        """What parameters have to do with the column `metric` among the runs that pass; see `importance.importance`.
+        Raises QueryError.
+        """
+
+        def question(catalogue: Catalogue) -> tuple[int, list[Influence]]:
+            selection = self._select(catalogue, query, True, within)
+            found = Binder(catalogue, metric, strict=True).columns(parse_field(metric))
+            return importance(catalogue, selection.rows(), found[0] if found else "")
 
         return self._ask(question)
 

@@ -62,6 +62,22 @@ SCHEMAS: dict[str, Schema] = {
     "Series": record(
         {"times": some(NUMBER)}, run=TEXT, metric=TEXT, steps=some(_POINT), values=some(_POINT), total=WHOLE
     ),
+    "Importance": record(
+        runs=WHOLE,
+        parameters=some(record(
+            name=TEXT, label=TEXT, number=FLAG, importance=NUMBER, correlation=maybe(NUMBER), runs=WHOLE, values=WHOLE
+        )),
+    ),
+    "Comparison": record(
+        runs=some(record(
+            id=TEXT, name=maybe(TEXT), project=maybe(TEXT), status=TEXT, created=NUMBER, duration_s=NUMBER,
+            verdict=maybe(TEXT), grade=maybe(TEXT), tags=by_name(ANY),
+        )),
+        sections=some(record(name=TEXT, rows=some(ref("ComparedRow")))),
+    ),
+    "ComparedRow": record(name=TEXT, equal=FLAG, values=some(CELL)),
+    "MediaList": record(media=some(ref("MediaItem"))),
+    "MediaItem": record({"step": NUMBER, "size": WHOLE, "caption": TEXT}, run=TEXT, key=TEXT, digest=TEXT, type=TEXT),
     "Groups": record(groups=some(by_name(CELL)), total=WHOLE),
     "Values": record(values=some(CELL)),
     "Gap": record(grade=TEXT, what=TEXT, why=TEXT, mend=TEXT),

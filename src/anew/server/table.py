@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from anew.protocols import mlflow
 from anew.routes import Call, Route
-from anew.server import models, native, openapi, pages, provenance, syncing, workspace
+from anew.server import comparing, models, native, openapi, pages, provenance, syncing, workspace
 
 
 def health(call: Call) -> Response:
@@ -25,6 +25,7 @@ ROUTES: list[Route] = [
     *pages.ROUTES,
     *native.ROUTES,
     *workspace.ROUTES,
+    *comparing.ROUTES,
     *provenance.ROUTES,
     *models.ROUTES,
     *mlflow.ROUTES,

@@ -14,7 +14,7 @@ from anew.index.index import Asked
 from anew.index.query import And, Compare, Field, IsNull, Node
 from anew.routes import Call, Route
 
-_MOST_ROWS = 500
+_MOST_ROWS = 2000
 _MOST_COLUMNS = 200
 _MOST_SERIES = 1000
 _MOST_POINTS = 20_000
@@ -67,6 +67,15 @@ def groups(call: Call) -> Json:
     aggregates = call.arguments("aggregate") or ["count"]
     found = call.hub.index().group(call.argument("query"), by, aggregates, within)
     return {"groups": found[:_MOST_GROUPS], "total": len(found)}
+
+
+def importance(call: Call) -> Json:
+    """How much of a metric's differences between the runs of a selection each parameter accounts for."""
+    metric = _read(call.body, "metric", str, "")
+    if not metric:
+        raise UsageError("metric is missing: a column, such as metrics.loss")
+    runs, found = call.hub.index().importance(_read(call.body, "query", str, ""), _within(call.body), metric)
+    return {"runs": runs, "parameters": [asdict(one) for one in found[:_MOST_COLUMNS]]}
 
 
 def series(call: Call) -> Response:
@@ -170,6 +179,12 @@ ROUTES = [
     Route(
         "POST", "/api/v1/columns", columns, about="the columns of a selection of runs, and which vary", gives="Columns",
         takes=_SELECTION | {"runs": _LIST | {"description": "of these alone"}},
+    ),
+    Route(
+        "POST", "/api/v1/importance", importance, gives="Importance",
+        about="what each parameter has to do with a metric",
+        takes=_SELECTION | {"metric": _TEXT | {"description": "a column, such as metrics.loss or metrics.loss.min"}},
+        needs=["metric"],
     ),
     Route(
         "POST", "/api/v1/series", series, about="many series at once, drawn for a screen", gives="SeriesList",
