@@ -19,6 +19,13 @@ PAGES = {
     "/runs/{run}?tab=console": "epoch 0",
     "/runs/{run}?tab=files": "report.txt",
 }
+COMPARISONS = {
+    "/compare?same=1": "train/loss",
+    "/compare?tab=charts": "val/accuracy",
+    "/compare?tab=parallel": "5 runs",
+    "/compare?tab=scatter&tint=params.penalty": "rank correlation",
+    "/compare?tab=importance": "by its ranks",
+}
 CHAIN_PAGES = {
     "/reproductions": "because of",
     "/reproductions/{run}/0": "What it is made of",
@@ -40,6 +47,11 @@ def _settled(page: Any, text: str) -> None:
 @pytest.mark.parametrize("path", PAGES)
 def test_page(opened: Open, served: Served, path: str) -> None:
     _look_at(opened(path.format(run=served.runs[0])), PAGES[path])
+
+
+@pytest.mark.parametrize("path", COMPARISONS)
+def test_page_that_compares(opened: Open, path: str) -> None:
+    _look_at(opened(path), COMPARISONS[path])
 
 
 @pytest.mark.parametrize("path", CHAIN_PAGES)

@@ -25,6 +25,11 @@ def three(tmp_path: Path) -> Iterator[Asked]:
         writer.event(
             "environment", {"python": "3.11", "packages": {"numpy": ["2.0", "2.1"][number // 2], "scipy": "1"}}
         )
+        drawn = {
+            "entropy": f"e{number}",
+            "generators": {"numpy.random": {"start": f"s{number}", "seeded": number == 1}},
+        }
+        writer.event("seeds", drawn)
         writer.event("input", {"path": "train.csv", "digest": "d0"})
         writer.event("output", {"path": "plot.png", "digest": f"p{number}"})
         writer.event("output", {"path": "notes.txt", "digest": "n"})
@@ -52,6 +57,8 @@ def test_rows_tell_what_is_equal_once(three: Asked) -> None:
     assert rows["config", "deep"]["values"] == ['{"a": [1]}', '{"a": [0]}', '{"a": [0]}']
     assert rows["code", "a.py"]["values"] == ["digest1", "digest0", "digest0"] and rows["code", "commit"]["equal"]
     assert rows["packages", "numpy"]["values"] == ["2.1", "2.0", "2.0"] and rows["packages", "scipy"]["equal"]
+    assert rows["environment", "seeds.generators.numpy.random.seeded"]["values"] == [False, False, True]
+    assert not any("entropy" in name or "start" in name for _, name in rows)  # these differ always
     assert rows["data", "train.csv"]["equal"] and rows["environment", "python"]["equal"]
     assert rows["metrics", "loss"]["values"] == [pytest.approx(1 / (number + 3)) for number in (2, 0, 1)]
     assert rows["greatest", "loss"]["values"][1] == 1 and not rows["metrics", "loss"]["equal"]

@@ -36,6 +36,7 @@ function useChoices(typed: string): Choice[] {
       kind: "project",
       go: () => navigate(`/runs?project=${encodeURIComponent(name)}`),
     })),
+    ...compareChosen(),
     ...themes.map((theme) => ({ name: `Theme: ${theme}`, kind: "theme", go: () => setTheme(theme) })),
   ].filter(({ name }) => fits(name));
   const found = (runs?.ids ?? []).map((id, at) => ({
@@ -44,6 +45,13 @@ function useChoices(typed: string): Choice[] {
     go: () => navigate(`/runs/${id}`),
   }));
   return [...choices, ...found];
+}
+
+/** Where runs are chosen, to see them beside each other. */
+function compareChosen(): Choice[] {
+  const runs = new URLSearchParams(location.search).getAll("sel").filter(Boolean);
+  if (location.pathname !== "/runs" || runs.length < 2) return [];
+  return [{ name: `Compare the ${runs.length} chosen runs`, kind: "page", go: () => navigate(`/compare?${new URLSearchParams(runs.map((run) => ["run", run]))}`) }];
 }
 
 export default function Palette({ onClose }: { onClose: () => void }) {

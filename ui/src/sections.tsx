@@ -4,6 +4,7 @@ import { lazy, type ReactNode } from "react";
 const Home = lazy(() => import("./pages/home/Home"));
 const Runs = lazy(() => import("./pages/runs/Runs"));
 const Run = lazy(() => import("./pages/run/Run"));
+const Compare = lazy(() => import("./pages/compare/Compare"));
 const Board = lazy(() => import("./pages/reproductions/Board"));
 const Models = lazy(() => import("./pages/models/Models"));
 const ModelPage = lazy(() => import("./pages/models/ModelPage"));
@@ -14,6 +15,7 @@ const Evidence = lazy(() => import("./pages/reproductions/Evidence"));
 export const sections = [
   { path: "/", name: "Home" },
   { path: "/runs", name: "Runs" },
+  { path: "/compare", name: "Compare" },
   { path: "/reproductions", name: "Reproductions" },
   { path: "/models", name: "Models" },
   { path: "/data", name: "Data" },
@@ -25,6 +27,7 @@ export function pageOf(path: string): ReactNode {
   const [, section = "", ...rest] = path.split("/").map(decodeURIComponent);
   if (!section) return <Home />;
   if (section === "runs") return rest[0] ? <Run id={rest[0]} key={rest[0]} /> : <Runs />;
+  if (section === "compare") return <Compare />;
   if (section === "reproductions") return rest[0] && rest[1] ? <Evidence id={rest[0]} seq={rest[1]} /> : <Board />;
   if (section === "models") return rest[0] ? <ModelPage name={rest.join("/")} /> : <Models />;
   if (section === "data") return <Data />;

@@ -39,3 +39,8 @@ export function useTheme(): Theme {
 export function useShade(): string {
   return useSyncExternalStore(subscribe, () => document.documentElement.dataset.theme ?? "light");
 }
+
+/** A variable of theme.css as it is now, for what is drawn on a canvas. */
+export function css(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from anew.errors import UsageError
 from anew.index.flatten import command_text
+from anew.nesting import flatten
 from anew.routes import Call, Route
 
 _MOST_RUNS = 50
 _MOST_MEDIA = 20_000
 _ABOUT = ("name", "project", "status", "created", "duration_s", "verdict", "tags")
 _MADE_BY = ("script", "cwd", "user", "host", "by", "exit_code", "notes", "reproduction_of")
+# What a run drew from its own entropy, which no two runs share.
+_DRAWN = re.compile(r"^seeds\.(entropy$|draws\.)|\.(start|imported)$")
 _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg")
 Json = dict[str, Any]
 Side = Callable[[Json], Mapping[str, Any]]
@@ -94,10 +98,11 @@ def _data(document: Json) -> Json:
 
 
 def _environment(document: Json) -> Json:
-    known = {name: value for name, value in (document.get("environment") or {}).items() if name != "packages"}
-    hardware = {f"hardware.{name}": value for name, value in (document.get("hardware") or {}).items()}
-    seeds = {f"seeds.{name}": value for name, value in (document.get("seeds") or {}).items()}
-    return known | hardware | seeds
+    told = document.get("environment") or {}
+    shown = flatten({name: value for name, value in told.items() if name not in ("packages", "digest")}, ".")
+    hardware = flatten({"hardware": document.get("hardware") or {}}, ".")
+    seeds = flatten({"seeds": document.get("seeds") or {}}, ".")
+    return shown | hardware | {name: value for name, value in seeds.items() if not _DRAWN.search(name)}
 
 
 def _packages(document: Json) -> Json:

@@ -1,6 +1,7 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useMemo, useRef, useState } from "react";
 import { colourVar } from "../colour";
 import { number } from "../format";
+import { useBox } from "../parts/box";
 import { Dialog } from "../parts/Dialog";
 import { Icon } from "../parts/Icon";
 import { Popover } from "../parts/Popover";
@@ -149,23 +150,4 @@ function LinesTable({ lines, height }: { lines: Line[]; height: number }) {
       </table>
     </div>
   );
-}
-
-/** How wide an element is, and whether it is on the screen or near it: nothing else is asked for or drawn. */
-function useBox(box: React.RefObject<HTMLElement | null>): { width: number; seen: boolean } {
-  const [width, setWidth] = useState(0);
-  const [seen, setSeen] = useState(false);
-  useEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const sizes = new ResizeObserver(([entry]) => entry && setWidth(Math.floor(entry.contentRect.width)));
-    const sight = new IntersectionObserver(([entry]) => entry && setSeen(entry.isIntersecting), { rootMargin: "150px" });
-    sizes.observe(element);
-    sight.observe(element);
-    return () => {
-      sizes.disconnect();
-      sight.disconnect();
-    };
-  }, [box]);
-  return { width, seen };
 }

@@ -1,6 +1,7 @@
 /** A chart's frame is uPlot's: axes, zoom, cursor. The lines are painted here, each with x values of its own. */
 import uPlot from "uplot";
 import { number } from "../format";
+import { css } from "../theme";
 import type { Line, Range, XAxis } from "./lines";
 
 export interface Drawing {
@@ -148,10 +149,6 @@ const letterPixels = 6.4;
 
 function widest(labels: string[] | null): number {
   return 14 + letterPixels * Math.max(3, ...(labels ?? []).map((label) => label?.length ?? 0));
-}
-
-export function css(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
 function paint(plot: uPlot, { lines, x, y, log, focus, mark }: Drawing): void {

@@ -8,12 +8,13 @@ import { Panels } from "../../charts/Panels";
 import { plain } from "../../format";
 import { Copy } from "../../parts/Copy";
 import { Icon } from "../../parts/Icon";
+import { Link } from "../../parts/Link";
 import { QueryInput } from "../../parts/QueryInput";
 import { Failed, Start } from "../../parts/States";
 import type { Column } from "../../schema";
 import { type SetView, useView } from "../../url";
 import { ColumnChooser, GroupChooser } from "./Choosers";
-import { chosenColumns, pageRows, type Row, useColumns, useRows, useRunsById, useSelection } from "./data";
+import { chosenColumns, metricNames, pageRows, type Row, useColumns, useRows, useRunsById, useSelection } from "./data";
 import { Grid } from "./Grid";
 import { GroupGrid } from "./GroupGrid";
 import "./runs.css";
@@ -51,6 +52,7 @@ export default function Runs() {
         />
         <GroupChooser columns={columns} group={view.group} choose={(group) => change({ group, open: [] })} />
         <ColumnChooser columns={columns} shown={shown} automatic={view.col.length === 0} choose={(col) => change({ col }, "replace")} />
+        <CompareLink view={view} drawn={drawn} />
         <Copy text={() => location.href} what="a link to this view">
           Link
         </Copy>
@@ -113,13 +115,6 @@ function Charts({ drawn, columns, view, change }: ChartsProps) {
   );
 }
 
-/** Metrics by the names of their series; those of the machine have a space of their own. */
-export function metricNames(columns: { space: string; label: string }[]): string[] {
-  return columns
-    .filter(({ space }) => space === "metrics" || space === "system")
-    .map(({ space, label }) => (space === "system" ? `system/${label}` : label));
-}
-
 function ProjectChooser({ project, choose }: { project: string; choose: (project: string) => void }) {
   const { data } = useQuery({
     queryKey: ["projects"],
@@ -135,6 +130,20 @@ function ProjectChooser({ project, choose }: { project: string; choose: (project
         <option key={name}>{name}</option>
       ))}
     </select>
+  );
+}
+
+const mostCompared = 50;
+
+/** The runs in the charts, beside each other. */
+function CompareLink({ view, drawn }: { view: RunsView; drawn: ChartRun[] }) {
+  if (drawn.length < 2) return null;
+  const said = new URLSearchParams(drawn.slice(0, mostCompared).map((run) => ["run", run.id]));
+  for (const name of ["q", "project"] as const) if (view[name]) said.set(name, view[name]);
+  return (
+    <Link href={`/compare?${said}`} className="button" title="What differs between the runs in the charts">
+      Compare {Math.min(drawn.length, mostCompared)}
+    </Link>
   );
 }
 

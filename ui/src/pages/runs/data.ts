@@ -133,3 +133,10 @@ export function rowsOf(table: Table, columns: string[]): Row[] {
     };
   });
 }
+
+/** Metrics by the names of their series; those of the machine have a space of their own. */
+export function metricNames(columns: { space: string; label: string }[]): string[] {
+  return columns
+    .filter(({ space }) => space === "metrics" || space === "system")
+    .map(({ space, label }) => (space === "system" ? `system/${label}` : label));
+}

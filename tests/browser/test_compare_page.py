@@ -1,0 +1,139 @@
+"""Comparing: what differs, what is best, brushes, dots, importance; all of it in the address."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from browser.conftest import Open, Served, axe
+
+pytest.importorskip("playwright")
+from playwright.sync_api import Page, expect
+
+
+def said(page: Page, name: str) -> list[str]:
+    return parse_qs(urlsplit(page.url).query).get(name, [])
+
+
+def compared(served: Served, *, tab: str = "differences", more: str = "") -> str:
+    """Three runs of one script: alpha 0.0001 with l2, 0.001 with l2, 0.001 with l1."""
+    three = [served.runs[at] for at in (3, 2, 1)]
+    return f"/compare?{'&'.join(f'run={run}' for run in three)}&tab={tab}{more}"
+
+
+def row(page: Page, name: str) -> list[str]:
+    return page.locator("tr").filter(has=page.get_by_role("rowheader", name=name)).locator("td").all_inner_texts()
+
+
+def test_the_runs_in_the_charts_are_compared(opened: Open) -> None:
+    page = opened("/runs?q=status%20%3D%20'finished'")
+    page.get_by_role("link", name="Compare 4").click()
+    expect(page.get_by_role("list", name="Compared runs").get_by_role("link")).to_have_count(4)
+    assert len(said(page, "run")) == 4
+    page.get_by_role("button", name="Leave out").first.click()
+    expect(page.get_by_role("list", name="Compared runs").get_by_role("link")).to_have_count(3)
+    page.get_by_role("button", name="Add a run").click()
+    page.get_by_role("dialog", name="Add a run").get_by_role("button").first.click()
+    expect(page.get_by_role("list", name="Compared runs").get_by_role("link")).to_have_count(4)
+    page.go_back()
+    expect(page.get_by_role("list", name="Compared runs").get_by_role("link")).to_have_count(3)
+
+
+def test_chosen_runs_are_compared_from_the_palette(opened: Open, served: Served) -> None:
+    page = opened(f"/runs?sel={served.runs[0]}&sel={served.runs[1]}")
+    expect(page.locator(".plot").first).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.get_by_role("option", name="Compare the 2 chosen runs").click()
+    page.wait_for_url("**/compare?**")
+    expect(page.get_by_role("list", name="Compared runs").get_by_role("link")).to_have_count(2)
+
+
+def test_only_what_differs_and_the_best(opened: Open, served: Served) -> None:
+    page = opened(compared(served))
+    expect(page.get_by_role("rowheader", name="alpha")).to_be_visible()
+    assert row(page, "alpha") == ["0.0001", "0.001", "0.001"] and row(page, "penalty") == ["l2", "l2", "l1"]
+    expect(page.get_by_role("rowheader", name="numpy")).to_have_count(0)
+    best = page.locator("tr").filter(has=page.get_by_role("rowheader", name="val/loss")).locator("td.best")
+    expect(best).to_have_count(1)
+    before = best.inner_text()
+    page.get_by_role("button", name="val/loss: less is better").click()
+    expect(page.get_by_role("button", name="val/loss: more is better")).to_be_visible()
+    assert best.inner_text() != before and said(page, "turned") == ["val/loss"]
+    page.get_by_role("button", name="and what is the same").click()
+    expect(page.get_by_role("rowheader", name="numpy", exact=True)).to_be_visible()
+    page.get_by_label("Find a row").fill("numpy")
+    expect(page.get_by_role("rowheader", name="alpha")).to_have_count(0)
+    assert said(page, "same") == ["1"] and said(page, "find") == ["numpy"]
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as CSV").click()
+    assert download.value.suggested_filename == "comparison.csv"
+
+
+def test_lines_are_brushed_by_mouse_and_by_figures(opened: Open, served: Served) -> None:
+    page = opened(compared(served, tab="parallel"))
+    outcome = page.locator(".outcome [role=status]")
+    expect(outcome).to_have_text("3 runs")
+    page.get_by_role("button", name="alpha", exact=True).click()
+    page.get_by_label("from").fill("0.0005")
+    page.get_by_role("button", name="Take", exact=True).click()
+    expect(outcome).to_have_text("2 of 3 runs")
+    page.keyboard.press("Escape")
+    grip = page.locator(".grip[data-axis='params.penalty']")
+    box = grip.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.55)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.9, steps=4)
+    page.mouse.up()
+    expect(outcome).to_have_text("1 of 3 runs")
+    assert len(said(page, "brush")) == 2
+    expect(page.get_by_role("region", name="Runs on the axes").locator("tbody tr")).to_have_count(1)
+    assert axe(page) == []
+    page.reload()
+    expect(outcome).to_have_text("1 of 3 runs")
+    page.get_by_role("button", name="Clear").click()
+    expect(outcome).to_have_text("3 runs")
+    page.get_by_role("button", name="penalty", exact=True).click()
+    page.get_by_label("l1").check()
+    expect(outcome).to_have_text("1 of 3 runs")
+    page.get_by_role("button", name="← move").click()
+    assert said(page, "axis").index("params.penalty") < said(page, "axis").index("params.alpha")
+
+
+def test_a_line_tells_whose_it_is_and_opens_it(opened: Open, served: Served) -> None:
+    page = opened(compared(served, tab="parallel", more="&axis=params.alpha&axis=params.penalty"))
+    area = page.locator(".strands")
+    box = area.bounding_box()
+    assert box is not None
+    # Between both axes the line of 0.0001 and l2 is the one that rises from the foot.
+    page.mouse.move(box["x"] + box["width"] * 0.27, box["y"] + box["height"] * 0.95 - 12)
+    expect(page.locator(".readings")).to_contain_text("0.0001")
+    area.click(position={"x": box["width"] * 0.27, "y": box["height"] * 0.95 - 12})
+    page.wait_for_url(f"**/runs/{served.runs[3]}")
+
+
+def test_dots_have_any_two_axes_and_a_colour(opened: Open, served: Served) -> None:
+    page = opened(compared(served, tab="scatter"))
+    expect(page.locator(".scatter circle")).to_have_count(3)
+    page.get_by_role("button", name="all of digits").click()
+    page.get_by_label("across").select_option("params.penalty")
+    page.get_by_label("colour").select_option("params.alpha")
+    expect(page.locator(".scatter circle")).to_have_count(4)
+    assert said(page, "across") == ["params.penalty"] and said(page, "tint") == ["params.alpha"]
+    expect(page.locator(".tint-key")).to_contain_text("alpha")
+    page.locator(".scatter circle").first.hover()
+    expect(page.locator(".readings")).to_contain_text("penalty")
+    page.get_by_role("button", name="Turn the axes").click()
+    expect(page.get_by_role("combobox", name="up")).to_have_value("params.penalty")
+
+
+def test_importance_is_told_for_a_metric_and_drawn(opened: Open, served: Served) -> None:
+    page = opened(compared(served, tab="importance"))
+    expect(page.get_by_role("rowheader", name="alpha")).to_be_visible()
+    page.get_by_label("what moves").select_option(label="train/loss")
+    expect(page.get_by_text("of the variance of train/loss")).to_be_visible()
+    expect(page.get_by_text("among the 4 runs of digits")).to_be_visible()
+    page.get_by_role("rowheader", name="alpha").get_by_role("button").click()
+    expect(page.locator(".scatter circle")).to_have_count(4)
+    assert said(page, "tab") == ["scatter"] and said(page, "across") == ["params.alpha"]
