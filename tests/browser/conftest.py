@@ -144,7 +144,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield Served(address, project, [*first, *second])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # no longer: Playwright has an event loop run in this thread, and others need theirs
 def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 

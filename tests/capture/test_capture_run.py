@@ -133,6 +133,29 @@ def test_a_script_that_handles_its_signal(project: Project) -> None:
     assert console(project) == "bye\n"
 
 
+COUNTING = """
+taken = []
+def take(number, frame):
+    taken.append(number)
+    time.sleep(0.5)
+    open('taken', 'w').write(str(len(taken)))
+    sys.exit(7)
+signal.signal(signal.SIG{name}, take)
+"""
+
+
+@pytest.mark.parametrize("name", ["INT", "TERM", "HUP"])
+@pytest.mark.parametrize("whole", [True, False], ids=["to the group", "to us alone"])
+def test_a_signal_comes_once(project: Project, name: str, whole: bool) -> None:
+    running = start(project, COUNTING.format(name=name))
+    number = signal.Signals[f"SIG{name}"]
+    os.killpg(running.pid, number) if whole else running.send_signal(number)
+    assert running.wait(30) == 7
+    assert (project.root / "taken").read_text() == "1"
+    left = subprocess.run(["pgrep", "-g", str(running.pid)], capture_output=True, text=True).stdout
+    assert left == "", "nothing of ours stays"
+
+
 def test_a_run_killed_with_all_its_processes_is_found_and_recovered(project: Project) -> None:
     script = "print('acc: 0.5', flush=True); open('out.txt','w').write('x'); import anew; anew.log({'loss': 0.25})"
     project.write("data.txt", "d")

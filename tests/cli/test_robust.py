@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shutil
@@ -108,5 +109,11 @@ def test_a_full_disk_is_a_clear_error(project: Project, tmp_path: Path) -> None:
         project.write("t.py", "print('x: 1')\nopen('out.bin', 'wb').write(__import__('os').urandom(4_000_000))\n")
         done = project.anew("run", "t.py", code=0, ANEW_STORE=str(small / "store"))
         assert "x: 1" in done.stdout and "Traceback" not in done.stderr
+        with contextlib.suppress(OSError), (small / "filler").open("wb") as file:
+            while True:
+                file.write(bytes(4096))
+        project.write("t.py", "print('y: 2')\n")
+        done = project.anew("run", "t.py", code=0, ANEW_STORE=str(small / "store"))
+        assert "y: 2" in done.stdout and "has no space left; this run is kept in" in done.stderr
     finally:
         subprocess.run(["umount", "-l", str(small)], check=True)

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from anew.capture.hardware import Sampler, family, hardware
 from anew.capture.redact import Redactor
 from anew.capture.scalars import scalars
 from anew.capture.sending import send
+from anew.capture.signals import pass_on
 from anew.capture.standing import standing
 from anew.capture.variables import is_the_scripts
 from anew.errors import AnewError, StoreFull
@@ -35,6 +35,7 @@ from anew.store.journal import JournalWriter
 from anew.store.location import Store, named_store, new_run_id, server_address, system_random
 from anew.store.objects import Objects
 
+_LEAST_FREE = 256 << 10  # bytes: a journal and a spool need as much to begin
 _DRAIN_S = 5.0
 
 
@@ -118,7 +119,7 @@ class _Supervisor:
             raise AnewError(f"cannot run {self.launch.command.words[0]}: {error.strerror}") from error
         sampler = Sampler(child.pid, self.journal.log_beside)
         passed_on: list[int] = []
-        restore = _pass_on_signals(child, passed_on, always=bool(self.launch.reproduction_of))
+        restore = pass_on(child, passed_on, apart=not self.launch.shown)
         try:
             finaliser = self._prepare()
             self._wait(child)
@@ -181,7 +182,7 @@ class _Supervisor:
         child = subprocess.Popen(
             self.launch.command.words,
             cwd=self.launch.cwd,
-            env=self._child_environment(),
+            env=self._environment(),
             stdin=stdin,
             stdout=out.child_fd,
             stderr=err.child_fd,
@@ -243,6 +244,15 @@ class _Supervisor:
         )
         with (self.folder / "spool" / "trace").open("ab") as trace:
             trace.write(os.fsencode(record))
+
+    def _environment(self) -> dict[str, str]:
+        """What it is given: its own variables alone where capture can't be prepared, and it runs all the same."""
+        try:
+            return self._child_environment()
+        except OSError as error:
+            self._unwritten = f"this run is not captured: {error.strerror}: {self.store.root}"
+            print(f"anew: {self._unwritten}", file=sys.stderr)
+            return {name: value for name, value in self.environ.items() if is_the_scripts(name)}
 
     def _child_environment(self) -> dict[str, str]:
         """The script's variables, with the few of ours that begin capture in it, and that trace.c takes out again."""
@@ -402,44 +412,6 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _pass_on_signals(child: subprocess.Popen[bytes], seen: list[int], *, always: bool) -> Callable[[], None]:
-    """Ctrl-C reaches the script by the terminal; what is sent to us alone, or `always`, is passed on, noted in `seen`.
-
-    Returns how to undo it.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return lambda: None
-
-    def pass_on(number: int, frame: Any) -> None:
-        seen.append(number)
-        child.send_signal(number)
-
-    old: dict[int, Any] = {}
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        old[number] = signal.signal(number, pass_on)
-    old[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN if _in_foreground() and not always else pass_on)
-
-    def restore() -> None:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-
-    return restore
-
-
-def _in_foreground() -> bool:
-    """Whether we are what a terminal's Ctrl-C goes to."""
-    try:
-        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
-    finally:
-        os.close(terminal)
-
-
 def _umask() -> int | None:
     """Ours, as far as it can be had without setting it; None elsewhere than on Linux."""
     try:
@@ -463,11 +435,26 @@ def writable_store(store: Store) -> Store:
         made = store.create()
         if not os.access(made.runs, os.W_OK):
             raise StoreFull(f"{store.root} can't be written; set ANEW_STORE elsewhere")
-        return made
+        full = _free(made.root) < _LEAST_FREE
+        if not full:
+            return made
     except StoreFull:
         if named_store():
             raise
+        full = False
+    try:
         fallback = Store(Path(os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")) / "anew")
         made = fallback.create()
-        print(f"anew: {store.root} can't be written; this run is kept in {made.root}", file=sys.stderr)
-        return made
+    except StoreFull:
+        if full:
+            return store
+        raise
+    why = "has no space left" if full else "can't be written"
+    print(f"anew: {store.root} {why}; this run is kept in {made.root}", file=sys.stderr)
+    return made
+
+
+def _free(root: Path) -> int:
+    """Bytes that may still be written below `root`."""
+    found = os.statvfs(root)
+    return found.f_bavail * found.f_frsize

@@ -33,6 +33,7 @@ _ONE_THREAD = dict.fromkeys(
     "1",
 )  # fmt: skip
 _MOST_S = 900.0
+_PATIENCE_S, _PATIENCE = 20.0, 8.0  # how much longer a trial may take: what waits by a held clock never ends
 _SLACK_S = 60.0  # by which two trials may differ in how soon they ask for the time
 
 
@@ -94,10 +95,13 @@ class _Doctor:
         enough = self._enough()
         while len(trials) < enough and (len(trials) < 2 or self._time_for(1)):
             trials.append(self._trial(held, why, **changes))
-            if not equal(compare(trials[0], trials[-1])):
+            if _was_stopped(trials[-1]) or not equal(compare(trials[0], trials[-1])):
                 break
-        agree = equal(compare(trials[0], trials[-1]))
+        stopped = _was_stopped(trials[-1])
+        agree = not stopped and equal(compare(trials[0], trials[-1]))
         self.found.tests.append({"held": held, "agree": agree, "trials": len(trials)})
+        if stopped:
+            self.found.tests[-1]["why"] = "it did not come to an end so"
         return trials
 
     def _time_for(self, trials: int) -> bool:
@@ -105,7 +109,8 @@ class _Doctor:
 
     def _trial(self, what: str, why: str, **changes: object) -> Record:
         self.say("running it again" + (f" with {what}" if what != "nothing" else "") + f" ({why})")
-        return make_aside(replace(self.setting, **changes))  # type: ignore[arg-type]
+        limit_s = self.setting.timeout_s or _PATIENCE_S + _PATIENCE * self._took_s
+        return make_aside(replace(self.setting, timeout_s=limit_s, **changes))  # type: ignore[arg-type]
 
     def _outside(self, known: list[Cause]) -> None:
         count = self.found.tests[-1]["trials"]
@@ -115,13 +120,25 @@ class _Doctor:
         if known:
             self.found.causes = known
             return
-        if self._clock_at_record():
+        if self._clock_at_record() or self._place():
             return
         network = self.record.document.get("network") or []
         if network:
             self.found.causes = [cause("network", ", ".join(network), "answered then", "answers otherwise now")]
             return
         self.found.note += "; nothing that was captured differs, so what it is was not captured"
+
+    def _place(self) -> bool:
+        """Whether the result hangs on where the project lies: a trial in another folder differs from the others."""
+        if not self._time_for(1):
+            return False
+        trial = self._trial("the project elsewhere", "does it matter where it lies?", folder=None)
+        agree = equal(compare(self.first, trial))
+        self.found.tests.append({"held": "the project elsewhere", "agree": agree, "trials": 1})
+        if not agree:
+            detail = "in yet another folder it comes out otherwise again"
+            self.found.causes = [cause("environment", "the project's path", self.record.side.root, "another", detail)]
+        return not agree
 
     def _clock_at_record(self) -> bool:
         """Whether the clock put back to the record's start brings the record's result back."""
@@ -234,6 +251,10 @@ class _Doctor:
 
     def _fixed_addresses(self) -> dict[str, object]:
         return {"prefix": [str(shutil.which("setarch")), "-R"]}
+
+
+def _was_stopped(trial: Record) -> bool:
+    return str(trial.document.get("error") or "").startswith("stopped after ")
 
 
 def _source_of(seed: Cause, first: Record, second: Record) -> str:

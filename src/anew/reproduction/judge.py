@@ -97,10 +97,8 @@ def _metric(name: str, a: Record, b: Record) -> Item:
     off = (bits_a != bits_b) | (steps_a[:common] != steps_b[:common])
     if len(values_a) == len(values_b) and not off.any():
         return item | {"equal": True}
-    if np.array_equal(steps_a, steps_b):
-        clocked = Findings(a.side, b.side, f"metric {name}")
-        if _are_clocked(values_a, values_b, off, clocked):
-            return item | {"equal": True, "rules": ["measured durations"]}
+    if np.array_equal(steps_a, steps_b) and _are_clocked(values_a, values_b, off, Findings(a.side, b.side, name)):
+        return item | {"equal": True, "rules": ["measured durations"]}
     index = int(off.argmax()) if off.any() else common
     item |= {"equal": False, "index": index, "max_difference": None, "max_relative": None}
     if index == common:
@@ -121,7 +119,8 @@ def _metric(name: str, a: Record, b: Record) -> Item:
 def _are_clocked(old: NDArray[np.float64], new: NDArray[np.float64], off: NDArray[np.bool_], found: Findings) -> bool:
     """Do all values that differ follow the clock?"""
     places = np.flatnonzero(off).tolist()
-    return all(found.is_clocked(str(i), float(old[i]), float(new[i]), unit_of(repr(float(old[i])))) for i in places)
+    pairs = ((i, float(old[i]), float(new[i])) for i in places)
+    return all(found.is_clocked(f"[{i}]", x, y, (unit_of(repr(x)), unit_of(repr(y)))) for i, x, y in pairs)
 
 
 def _last(values: NDArray[Any]) -> float | None:
@@ -147,7 +146,7 @@ def _said(kind: str, a: Record, b: Record) -> list[Item]:
             items.append(_item(kind, name, compare_text(before, after, a.side, b.side)))
         elif kind == "summary" and _are_numbers(old[name], new[name]):
             found = Findings(a.side, b.side)
-            found.differ_pair(f"{kind} {name}", old[name], new[name])
+            found.differ_pair(name, old[name], new[name])
             items.append(_item(kind, name, found.result("value")) | {"where": ""})
         else:
             detail = f"{before} -> {after}"

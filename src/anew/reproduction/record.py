@@ -45,7 +45,7 @@ class Record:
             root=str(document.get("root", "")),
             cwd=str(document.get("cwd", "")),
             started=started,
-            ended=started + (float(document.get("ended") or started) - started) * self.pace,
+            ended=started + (float(document.get("ended") or started) - started) * max(self.pace, 1.0),
             host=str(document.get("host", "")),
             user=str(document.get("user", "") or getpass.getuser()),
             run_id=self.run_id,

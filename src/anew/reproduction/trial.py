@@ -33,6 +33,7 @@ class Setting:
     in_place: bool = False
     timeout_s: float | None = None
     keep: Path | None = None
+    folder: Path | None = None  # where each trial is put, for a result may hang on its place; a new one by default
     shown: bool = False
     extra: dict[str, str] = field(default_factory=dict)
     prefix: list[str] = field(default_factory=list)
@@ -79,7 +80,8 @@ def _workspace(setting: Setting) -> Iterator[Workspace]:
             put_stdin(document, setting.objects, space, Path(aside) / "stdin")
             yield space
         return
-    folder = setting.keep or Path(tempfile.mkdtemp(prefix="anew-"))
+    folder = setting.keep or setting.folder or Path(tempfile.mkdtemp(prefix="anew-"))
+    folder.mkdir(exist_ok=True)
     try:
         space = recreate(document, setting.objects, nested(folder, document))
         space.home = folder

@@ -366,6 +366,22 @@ def test_what_scikit_learn_keeps_of_an_address(compared) -> None:
     assert not compared("v.pkl", pickle.dumps({"id": a["_stop_words_id"]}), pickle.dumps({"id": 1 << 40})).equal
 
 
+def test_hdf5_that_is_made_of_other_files(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+
+    def make(name: str, source: str, stop: int) -> Path:
+        layout = h5py.VirtualLayout(shape=(4,), dtype="i4")
+        layout[0:stop] = h5py.VirtualSource(source, "x", shape=(4,))[0:stop]
+        with h5py.File(tmp_path / name, "w") as file:
+            file.create_virtual_dataset("all", layout, fillvalue=-1)
+        return tmp_path / name
+
+    first = make("a.h5", "part.h5", 2)
+    assert compare_files("v.h5", first, make("b.h5", "part.h5", 2), A, B).equal
+    assert not compare_files("v.h5", first, make("c.h5", "other.h5", 2), A, B).equal
+    assert not compare_files("v.h5", first, make("d.h5", "part.h5", 3), A, B).equal
+
+
 def test_an_attribute_with_the_date(compared, tmp_path: Path) -> None:
     h5py = pytest.importorskip("h5py")
 

@@ -53,6 +53,8 @@ TIMINGS = [
     ("Accuracy: 0.9\nTraining time: 3.2", "Accuracy: 0.9\nTraining time: 3.3", "durations"),
     ("done in 3.2s.", "done in 3.3s.", "durations"),
     ("Done. (3.2s)", "Done. (3.3s)", "durations"),
+    ("         500003 function calls in 0.266 seconds", "         500003 function calls in 0.301 seconds", "durations"),
+    ("   923 function calls (911 primitive calls) in 0.266 seconds", "   923 function calls (911 primitive calls) in 0.301 seconds", "durations"),
     ("Processing took 3.2 seconds", "Processing took 3.3 seconds", "durations"),
     ("Preprocessing took 0.1s, training took 3.2s", "Preprocessing took 0.2s, training took 3.3s", "durations"),
     ("iter 10: loss 2.1, time 3.20ms, mfu -100.00%", "iter 10: loss 2.1, time 3.30ms, mfu -100.00%", "durations"),

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from anew.reproduction.compare import forms, moments, names, timings
-from anew.reproduction.compare.clocked import unit_of
+from anew.reproduction.compare.clocked import loosened, unit_of
 from anew.reproduction.compare.places import PLACES, same_place
 from anew.reproduction.compare.result import Findings, Side, change, gap
 from anew.reproduction.compare.tokens import NUMBER, Token, label_of, parsed_number, plain_number, tokens
 
+_PER_SECOND = re.compile(r"\s?(?:\w+\s?)?(?:a|per|/)\s?(?:s|sec|second)\b")
 _HEX_ID = re.compile(r"(?=\d*[a-f])[0-9a-f]{8,64}")
 _OTHER_UNIT = re.compile(  # behind a number; a word with a figure of its own is the next label
     rf"\s?(?!(?:s|secs?|seconds?|ms|us|µs|ns|mins?|minutes?|秒)\b)[^\W\d_]+(?!\w*\s?[:=]|\w*\s+{NUMBER})|\s?[°%/]"
@@ -95,6 +96,8 @@ class Spot:
 
 def compare_line(a: str, b: str, found: Findings, where: str = "", around: Around = Around()) -> None:
     """Compare two texts token by token."""
+    if found.side_b.pace != 1:
+        a, b = loosened(a), loosened(b)
     if a == b:
         return
     left, right = tokens(a, found.side_a), tokens(b, found.side_b)
@@ -206,13 +209,19 @@ def _apart(a: Spot, b: Spot) -> tuple[float, float] | None:
 
 def _is_clocked(a: Spot, b: Spot, found: Findings) -> bool:
     """Is the figure one that a faster clock has shown, or now shows, to follow it? It is known by its line."""
-    told = [_UNITED.match(spot.text) for spot in (a, b)]
+    told = _UNITED.match(a.text), _UNITED.match(b.text)
     if not told[0] or not told[1]:
         return False
-    x, y = (parsed_number(match[1]) for match in told if match)
-    timed = a.token.kind == "span"
-    where = f"{a.around.place} {a.index} of {a.whole}"
-    return x is not None and y is not None and found.is_clocked(where, x, y, unit_of(told[0][1]), timed)
+    x, y = parsed_number(told[0][1]), parsed_number(told[1][1])
+    if x is None or y is None:
+        return False
+    place = sum(token.kind not in ("space", "word", "other") for token in a.line[: a.index])
+    said = timings.clause(a.before)[0] or a.outer or a.around.place or "nothing"
+    if _PER_SECOND.match(a.after):
+        said += " per second"
+    where = f"{a.around.place} figure {place} of {loosened(a.whole)}"
+    units = unit_of(told[0][1]), unit_of(told[1][1])
+    return found.is_clocked(where, x, y, units, said, a.token.kind == b.token.kind == "span")
 
 
 def same_accident(a: Spot, b: Spot) -> set[str] | None:

@@ -146,7 +146,7 @@ def _are_clocked(x: Any, y: Any, differing: Any, found: Findings, where: str) ->
     if x.dtype.kind == "c" or len(differing) > _CLOCKED_MOST:
         return False
     unit = 0.0 if x.dtype.kind == "f" else 1.0
-    return all(found.is_clocked(f"{where} {i}", float(x[i]), float(y[i]), unit) for i in differing.tolist())
+    return all(found.is_clocked(f"{where} {i}", float(x[i]), float(y[i]), (unit, unit)) for i in differing.tolist())
 
 
 def place(where: str, index: tuple[int, ...], field: str = "") -> str:

@@ -188,7 +188,25 @@ def _compare_groups(a: Any, b: Any, found: Findings, where: str, depth: int) -> 
         else:
             need(isinstance(x, h5py.Dataset) and x.nbytes <= INFLATED_MOST, "of an unknown kind, or too large")
             _compare_attributes(x, y, found, below)
+            if x.is_virtual and y.is_virtual:
+                _compare_sources(x, y, found, below)
+                continue
             _compare_sets(x[()], y[()], x.dtype == y.dtype, found, below)
+
+
+def _compare_sources(a: Any, b: Any, found: Findings, where: str) -> None:
+    """Compare what two virtual data sets are made of; what lies in other files is compared where that is."""
+    sides = []
+    for one in (a, b):
+        found_in = one.virtual_sources()
+        parts = [[m.file_name, m.dset_name, *_selection(m.vspace), *_selection(m.src_space)] for m in found_in]
+        sides.append([str(one.dtype), list(one.shape), parts])
+    compare_values(_tree(sides[0]), _tree(sides[1]), found, where=where)
+
+
+def _selection(space: Any) -> list[Any]:
+    bounds = space.get_select_bounds() if space.get_select_npoints() else ()
+    return [space.get_select_npoints(), str(bounds)]
 
 
 def _compare_attributes(a: Any, b: Any, found: Findings, where: str) -> None:

@@ -57,6 +57,9 @@ _FORMS = (
     _Form("/", rf"{_COUNT}\b.*?[^\d.](?P<t>{NUMBER}\s?{_SECONDS}/{_EACH})\b", UNBOUNDED),
     _Form(" per loop", rf"(?P<t>{_SPAN}(?: ± {_SPAN})?) per loop\b", own=True),  # timeit
     _Form("--- ", rf"--- (?P<t>{NUMBER} seconds) ---"),
+    _Form(  # cProfile
+        " function calls", rf"\s*\d+ function calls (?:\(\d+ primitive calls\) )?in (?P<t>{NUMBER} seconds)", whole=True
+    ),
     _Form("CPU times: ", r"(?P<t>CPU times: user .*)", PARALLEL_MOST, whole=True),
     _Form("m", r"(?P<t>(?:real|user|sys)\s+\d+m[\d.,]+s)", PARALLEL_MOST, whole=True),
     _Form("[LightGBM]", rf"\[LightGBM\] .*overhead of .* was (?P<t>{_SPAN})\.?", own=True),

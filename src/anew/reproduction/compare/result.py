@@ -7,7 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from anew.reproduction.compare.clocked import follows, unit_of
+from anew.reproduction.compare.clocked import follows, is_timed, unit_of
+from anew.reproduction.compare.names import is_claimed, words
 from anew.reproduction.compare.rules import RULES
 
 DETAIL_MOST = 200  # characters of one value shown
@@ -143,19 +144,27 @@ class Findings:
 
     def differ_pair(self, where: str, a: float, b: float, detail: str = "") -> None:
         """A difference between two numbers, unless it is the clock's."""
-        if self.is_clocked(f"{where} {a!r}", a, b, unit_of(repr(a))):
+        if self.is_clocked(where, a, b, (unit_of(repr(a)), unit_of(repr(b)))):
             return
         self.differ_numbers(where, detail or f"{a!r} -> {b!r}", *gap(a, b))
 
-    def is_clocked(self, where: str, a: float, b: float, unit: float, timed: bool = False) -> bool:
-        """Does the figure at `where` follow the clock? Learnt from a trial with a faster one, then known."""
+    def is_clocked(
+        self, where: str, a: float, b: float, units: tuple[float, float], said: str = "", written: bool = False
+    ) -> bool:
+        """Does the figure at `where` follow the clock? Learnt from a trial with another one, then known.
+
+        `said`: the words beside it, by default its place; `written`: it has a unit of time.
+        """
         known, pace = self.side_a.clocked, self.side_b.pace
         if known is None or self.side_a.seeds != self.side_b.seeds:
             return False
-        place = join(self.prefix, where)
-        if pace != 1 and follows(a, b, pace, unit, timed):
+        place = f"{join(self.prefix, where)} {a!r}"
+        if pace != 1:
+            said = said or (where if words(where) else self.prefix)
+            if is_claimed(said) or not (written or is_timed(said)) or not follows(a, b, pace, units, written):
+                return False
             known.add(place)
-        elif pace != 1 or place not in known:
+        elif place not in known:
             return False
         self.mask("measured durations")
         return True

@@ -16,7 +16,7 @@ RULES: dict[str, str] = {
     "ids in names": "Names alike but for an id from `secrets`, a temporary name, host or process; contents count.",
     "layout": "The same content in another spacing or encoding: memo numbers, free pages.",
     "line ends": "Lines that end in CR LF on one side and LF on the other.",
-    "measured durations": "Figures that grew, and speeds that fell, a thousandfold with a clock so much faster.",
+    "measured durations": "Figures said to be times or speeds, in proportion to the pace of the clock in trials.",
     "memory sizes": "A size in bytes named as what the process or the GPU has in use.",
     "npy header": "The padding and the version of a .npy header; the type, order and shape in it are compared.",
     "order of workers": "Lines of scikit-learn's and joblib's parallel workers ([CV 1/3] …) come as each is done.",
