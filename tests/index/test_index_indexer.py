@@ -512,3 +512,16 @@ def test_a_store_without_runs(tmp_path: Path) -> None:
     assert index.group("", "status", ["count"]) == []
     assert index.distinct("name") == []
     index.close()
+
+
+def test_an_index_that_can_not_be_kept_leaves_nothing(tmp_path: Path) -> None:
+    """A reading command on a store that can't be written makes one for itself, and takes it away at its end."""
+    (tmp_path / "store/runs").mkdir(parents=True)
+    (tmp_path / "store/index").symlink_to("/proc/none")
+    (tmp_path / "aside").mkdir()
+    code = "import sys; from pathlib import Path; from anew.index import Index; print(Index(Path(sys.argv[1])).count())"
+    environ = {**os.environ, "TMPDIR": str(tmp_path / "aside")}
+    words = [sys.executable, "-c", code, str(tmp_path / "store")]
+    done = subprocess.run(words, env=environ, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "0\n"), done.stderr
+    assert list((tmp_path / "aside").iterdir()) == []

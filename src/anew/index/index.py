@@ -15,6 +15,7 @@ import sqlite3
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,6 +139,7 @@ class Index:
         if isinstance(error, OSError) or (operational and any(w in said for w in ("readonly", "full", "I/O"))):
             if self._temporary is None:
                 self._temporary = Path(tempfile.mkdtemp(prefix="anew-index-"))
+                weakref.finalize(self, shutil.rmtree, self._temporary, ignore_errors=True)  # at the latest at the end
                 self.folder = self._temporary
             return
         if not operational or "no such" in said:  # else it is locked, and only to be asked again
