@@ -574,7 +574,8 @@ def test_nothing_is_called_identical_whose_record_broke_off(project: Project) ->
 
 
 @pytest.mark.parametrize(
-    "reading", ["time.perf_counter() - began", "time.process_time()", "timeit.timeit('1+1', number=9)"]
+    "reading",
+    ["time.perf_counter() - began", "time.process_time()", "timeit.timeit('1+1', number=9)", "time.monotonic()"],
 )
 def test_a_clock_that_measures_is_found_too(project: Project, reading: str) -> None:
     project.write("s.py", f"import time, timeit\nbegan = time.perf_counter()\nprint('index', {reading} * 1e9 % 97)\n")

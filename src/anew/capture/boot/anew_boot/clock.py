@@ -1,7 +1,7 @@
 """The clocks that measure, held still or run faster in a trial. The time of day is trace.c's.
 
-Held still: do they move the result? Faster: which figures are durations? `time.monotonic` keeps its pace for threads
-and event loops, which wait by it, and is left alone where the clocks are held: they would wait for ever.
+Held still: do they move the result? Faster: which figures are durations? `time.monotonic` keeps its pace for the
+standard library and for what is installed: threads and event loops wait by it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ def start(setting: str) -> None:
         seconds, nanoseconds = _paced(name, float(pace)) if pace else _held()
         setattr(time, name, seconds)
         setattr(time, name + "_ns", nanoseconds)
-    if pace:
-        _pace_monotonic(float(pace))
+    _lead_monotonic(*(_paced("monotonic", float(pace)) if pace else _held()))
 
 
 def _held() -> tuple[Callable[[], float], Callable[[], int]]:
@@ -40,16 +39,15 @@ def _paced(name: str, pace: float) -> tuple[Callable[[], float], Callable[[], in
     return (lambda: (base + (real() - base) * pace) / 1e9), (lambda: int(base + (real() - base) * pace))
 
 
-def _pace_monotonic(pace: float) -> None:
+def _lead_monotonic(led: Callable[[], float], led_ns: Callable[[], int]) -> None:
     """For scripts that measure by it; what waits by it is the standard library, or installed."""
     real, real_ns = time.monotonic, time.monotonic_ns
-    fast, fast_ns = _paced("monotonic", pace)
     library = tuple({sys.prefix + "/", sys.base_prefix + "/", "<frozen"})
 
     def monotonic() -> float:
-        return real() if sys._getframe(1).f_code.co_filename.startswith(library) else fast()
+        return real() if sys._getframe(1).f_code.co_filename.startswith(library) else led()
 
     def monotonic_ns() -> int:
-        return real_ns() if sys._getframe(1).f_code.co_filename.startswith(library) else fast_ns()
+        return real_ns() if sys._getframe(1).f_code.co_filename.startswith(library) else led_ns()
 
     time.monotonic, time.monotonic_ns = monotonic, monotonic_ns
