@@ -17,7 +17,9 @@ PAGES = {
     "/runs/{run}?tab=charts": "val/accuracy",
     "/runs/{run}?tab=config": "penalty",
     "/runs/{run}?tab=console": "epoch 0",
-    "/runs/{run}?tab=files": "report.txt",
+    "/runs/{run}?tab=data": "report.txt",
+    "/runs/{run}?tab=environment": "scikit-learn",
+    "/runs/{run}?tab=system": "Nothing was measured",
 }
 COMPARISONS = {
     "/compare?same=1": "train/loss",

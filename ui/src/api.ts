@@ -58,8 +58,8 @@ function encodePath(value: string): string {
 }
 
 /** A request with our token. Throws an ApiError for what is no success. */
-export async function send(method: string, url: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
-  const headers: Record<string, string> = authorization();
+export async function send(method: string, url: string, body?: unknown, signal?: AbortSignal, also?: Record<string, string>): Promise<Response> {
+  const headers: Record<string, string> = { ...authorization(), ...also };
   // Without credentials of its own, a browser leaves a 401 to us and shows no box for a password.
   const request: RequestInit = { method, headers, credentials: "omit" };
   if (signal) request.signal = signal;

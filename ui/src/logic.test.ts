@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { means, nearest, smooth, yRange } from "./charts/lines";
 import { colourOf, colours, dashesFor, hash } from "./colour";
 import { ago, bytes, command, label, number, span } from "./format";
-import { linesOf, pieces } from "./pages/run/ansi";
+import { pieces } from "./pages/run/ansi";
+import { joined, nothing } from "./pages/run/printed";
 import { hintFor, take, tokens } from "./parts/query";
 import { toCsv } from "./save";
 import { readView, writeView } from "./url";
@@ -97,9 +98,16 @@ it("a terminal's colours are kept, and its other sequences are not", () => {
     { text: " ", classes: "" },
     { text: "x", classes: "" },
   ]);
-  expect(linesOf("1%\r50%\r\nend\n")).toEqual(["50%", "end"]);
 });
 
 it("a text that a spreadsheet would run is led by an apostrophe", () => {
   expect(toCsv([["=1+1", -2, "a,b", '"']])).toBe(`'=1+1,-2,"a,b",""""\r\n`);
+});
+
+it("what comes to a console goes on where its stream left off", () => {
+  const piece = (stream: string, text: string) => ({ stream, text, time: 1 });
+  const first = joined(nothing, { pieces: [piece("stdout", "one\n1%\r5"), piece("stderr", "oh\r\n")], after: "a", more: false });
+  const second = joined(first, { pieces: [piece("stdout", "0%\nend")], after: "b", more: false });
+  expect(second.lines.map(({ stream, text }) => `${stream} ${text}`)).toEqual(["stdout one", "stdout 50%", "stderr oh", "stdout end"]);
+  expect(joined(second, { pieces: [], after: "b", more: false })).toBe(second);
 });

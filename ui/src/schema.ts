@@ -17,12 +17,14 @@ export type MediaItem = { run: string; key: string; digest: string; type: string
 export type Groups = { groups: (Record<string, string | number | boolean | null>)[]; total: number; };
 export type Values = { values: (string | number | boolean | null)[]; };
 export type Gap = { grade: string; what: string; why: string; mend: string; };
-export type RunFile = { path: string; digest?: string | null; size?: number; name?: string; stored?: boolean; role?: string; saved?: boolean; };
+export type RunFile = { path: string; digest?: string | null; size?: number; name?: string; stored?: boolean; role?: string; saved?: boolean; type?: string; outside?: boolean; };
 export type Files = { files: ({ path: string; size: number; digest: string; })[]; };
 export type Output = Record<string, string>;
+export type Console = { pieces: ({ stream: string; time: number; text: string; })[]; after: string; more: boolean; };
+export type Media = { key: string; step?: number | null; type?: string; digest?: string; size?: number; caption?: string; count?: number; rows?: number; };
 export type Verdict = { verdict: string; time: number; seq: number; reproduction?: string | null; note?: string | null; actor?: string | null; compared?: number; equal?: number; causes?: ({ factor: string; what: string; })[]; missing?: string[]; evidence?: string; };
 export type Statistics = { last: unknown; last_step: unknown; last_time: number; min: unknown; max: unknown; mean: unknown; count: number; first: unknown; nan_count: number; };
-export type Document = { id: string; name: string | null; project: string | null; status: string; created: number; ended: number | null; duration_s: number; user: string | null; host: string | null; command: unknown; notes: string | null; config: Record<string, unknown>; tags: Record<string, unknown>; summary: Record<string, unknown>; metrics: Record<string, unknown>; metric_stats: Record<string, Statistics>; system: Record<string, Statistics>; verdict: string | null; verdicts: Verdict[]; grade: { letter?: string; means?: string; missing?: Gap[]; }; exit_code: number | null; error: unknown | null; code: Record<string, unknown>; environment: Record<string, unknown>; hardware: Record<string, unknown>; seeds: Record<string, unknown>; inputs: RunFile[]; outputs: RunFile[]; problems: unknown[]; config_conflicts: Record<string, unknown[]>; reproduction_of?: string | null; argv?: string[]; cwd?: string; root?: string; by?: string; deleted?: number | null; incomplete?: string; };
+export type Document = { id: string; name: string | null; project: string | null; status: string; created: number; ended: number | null; duration_s: number; user: string | null; host: string | null; command: unknown; notes: string | null; config: Record<string, unknown>; tags: Record<string, unknown>; summary: Record<string, unknown>; metrics: Record<string, unknown>; metric_stats: Record<string, Statistics>; system: Record<string, Statistics>; verdict: string | null; verdicts: Verdict[]; grade: { letter?: string; means?: string; missing?: Gap[]; }; exit_code: number | null; error: unknown | null; code: Record<string, unknown>; environment: Record<string, unknown>; hardware: Record<string, unknown>; seeds: Record<string, unknown>; inputs: RunFile[]; outputs: RunFile[]; problems: unknown[]; config_conflicts: Record<string, unknown[]>; media: Media[]; datasets: (Record<string, unknown>)[]; reproduction_of?: string | null; argv?: string[]; cwd?: string; root?: string; by?: string; deleted?: number | null; incomplete?: string; script?: string; variables?: Record<string, unknown>; };
 export type Cause = { factor: string; what: string; before: unknown; after: unknown; detail?: string; effect?: unknown; };
 export type Causes = { causes: Cause[]; };
 export type Compared = { kind: string; name: string; equal: boolean; how: string; rules: string[]; where?: string; detail?: string; max_difference?: number | null; max_relative?: number | null; points?: number; last?: (number | null)[]; step?: number; index?: number; name_there?: string | null; };
@@ -65,6 +67,7 @@ export interface Routes {
   "PATCH /api/v1/runs/{id}": { path: { id: string; }; body: { name?: string; notes?: string; tags?: Record<string, string | null>; }; gives: Document; };
   "DELETE /api/v1/runs/{id}": { path: { id: string; }; gives: unknown; };
   "GET /api/v1/runs/{id}/code": { path: { id: string; }; gives: Code; };
+  "GET /api/v1/runs/{id}/console": { path: { id: string; }; query?: { after?: Argument; }; gives: Console; };
   "GET /api/v1/runs/{id}/contents/{digest}": { path: { id: string; digest: string; }; gives: unknown; };
   "GET /api/v1/runs/{id}/contents/{digest}/against/{other}/{digest_there}": { path: { id: string; digest: string; other: string; digest_there: string; }; gives: ContentDifference; };
   "GET /api/v1/runs/{id}/evidence/{seq}": { path: { id: string; seq: string; }; gives: Evidence; };

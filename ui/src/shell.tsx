@@ -1,6 +1,6 @@
 /** What stands around every page: the header, the keys, the palette. */
 import { useQueryClient } from "@tanstack/react-query";
-import { Component, lazy, type ReactNode, Suspense, useEffect, useMemo, useState } from "react";
+import { Component, lazy, type ReactNode, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { type Key, knownKeys, useKeys } from "./keys";
 import { useLive } from "./live";
 import { Dialog } from "./parts/Dialog";
@@ -56,13 +56,19 @@ function Nowhere() {
 }
 
 function Header({ path, onPalette }: { path: string; onPalette: () => void }) {
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // Where the pages do not fit, the one that is open is in sight.
+    const chosen = nav.current?.querySelector<HTMLElement>("[aria-current]");
+    if (chosen && nav.current) nav.current.scrollLeft = chosen.offsetLeft - nav.current.offsetLeft - (nav.current.clientWidth - chosen.offsetWidth) / 2;
+  }, [path]);
   return (
     <header className="top">
       <Link href="/" className="logo" aria-label="Anew: home">
         <Icon name="anew" size={20} />
         <span className="wide">anew</span>
       </Link>
-      <nav aria-label="Pages">
+      <nav aria-label="Pages" ref={nav}>
         {sections.map((one) => (
           <Link key={one.path} href={one.path} aria-current={isIn(path, one.path) ? "page" : undefined}>
             {one.name}

@@ -43,7 +43,16 @@ _STATUS = TEXT
 _VERDICT = maybe(TEXT)
 _POINT: Schema = {"type": ["number", "null"]}
 _FILE = record(
-    {"digest": maybe(TEXT), "size": WHOLE, "name": TEXT, "stored": FLAG, "role": TEXT, "saved": FLAG},
+    {
+        "digest": maybe(TEXT),
+        "size": WHOLE,
+        "name": TEXT,
+        "stored": FLAG,
+        "role": TEXT,
+        "saved": FLAG,
+        "type": TEXT,
+        "outside": FLAG,
+    },
     path=TEXT,
 )
 _STATISTICS = record(
@@ -84,6 +93,12 @@ SCHEMAS: dict[str, Schema] = {
     "RunFile": _FILE,
     "Files": record(files=some(record(path=TEXT, size=WHOLE, digest=TEXT))),
     "Output": by_name(TEXT),
+    "Console": record(pieces=some(record(stream=TEXT, time=NUMBER, text=TEXT)), after=TEXT, more=FLAG),
+    "Media": record(
+        {"step": maybe(NUMBER), "type": TEXT, "digest": TEXT, "size": WHOLE, "caption": TEXT, "count": WHOLE,
+         "rows": WHOLE},
+        key=TEXT,
+    ),
     "Verdict": record(
         {"reproduction": maybe(TEXT), "note": maybe(TEXT), "actor": maybe(TEXT), "compared": WHOLE, "equal": WHOLE,
          "causes": some(record(factor=TEXT, what=TEXT)), "missing": some(TEXT), "evidence": TEXT},
@@ -92,7 +107,7 @@ SCHEMAS: dict[str, Schema] = {
     "Statistics": _STATISTICS,
     "Document": record(
         {"reproduction_of": maybe(TEXT), "argv": some(TEXT), "cwd": TEXT, "root": TEXT, "by": TEXT,
-         "deleted": maybe(NUMBER), "incomplete": TEXT},
+         "deleted": maybe(NUMBER), "incomplete": TEXT, "script": TEXT, "variables": by_name(ANY)},
         id=TEXT, name=maybe(TEXT), project=maybe(TEXT), status=_STATUS, created=NUMBER, ended=maybe(NUMBER),
         duration_s=NUMBER, user=maybe(TEXT), host=maybe(TEXT), command=ANY, notes=maybe(TEXT), config=by_name(ANY),
         tags=by_name(ANY), summary=by_name(ANY), metrics=by_name(ANY), metric_stats=by_name(ref("Statistics")),
@@ -100,7 +115,7 @@ SCHEMAS: dict[str, Schema] = {
         grade=record({"letter": TEXT, "means": TEXT, "missing": some(ref("Gap"))}), exit_code=maybe(WHOLE),
         error=maybe(ANY), code=by_name(ANY), environment=by_name(ANY), hardware=by_name(ANY), seeds=by_name(ANY),
         inputs=some(ref("RunFile")), outputs=some(ref("RunFile")), problems=some(ANY),
-        config_conflicts=by_name(some(ANY)),
+        config_conflicts=by_name(some(ANY)), media=some(ref("Media")), datasets=some(by_name(ANY)),
     ),
     "Cause": record({"detail": TEXT, "effect": ANY}, factor=TEXT, what=TEXT, before=ANY, after=ANY),
     "Causes": record(causes=some(ref("Cause"))),

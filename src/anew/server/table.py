@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from anew.protocols import mlflow
 from anew.routes import Call, Route
-from anew.server import comparing, models, native, openapi, pages, provenance, syncing, workspace
+from anew.server import comparing, console, models, native, openapi, pages, provenance, syncing, workspace
 
 
 def health(call: Call) -> Response:
@@ -27,6 +27,7 @@ ROUTES: list[Route] = [
     *workspace.ROUTES,
     *comparing.ROUTES,
     *provenance.ROUTES,
+    *console.ROUTES,
     *models.ROUTES,
     *mlflow.ROUTES,
     *syncing.ROUTES,

@@ -1,16 +1,14 @@
-import { useState } from "react";
 import { plain } from "../../format";
 import { Copy } from "../../parts/Copy";
-import type { Document } from "../../schema";
+import type { PartProps } from "./Run";
 
-export function Config({ run }: { run: Document }) {
-  const [part, setPart] = useState("");
+export function Config({ run, view, change }: PartProps) {
   const all = Object.entries(run.config);
-  const fits = all.filter(([name, value]) => `${name} ${plain(value)}`.toLowerCase().includes(part.toLowerCase()));
+  const fits = all.filter(([name, value]) => `${name} ${plain(value)}`.toLowerCase().includes(view.find.toLowerCase()));
   return (
     <section className="card" aria-label="Config">
       <h2 className="line">
-        <input className="field" type="search" placeholder={`Find among ${all.length}`} aria-label="Find a setting" value={part} onChange={(event) => setPart(event.target.value)} />
+        <input className="field" type="search" placeholder={`Find among ${all.length}`} aria-label="Find a setting" value={view.find} onChange={(event) => change({ find: event.target.value }, "replace")} />
         <Copy text={() => JSON.stringify(run.config, null, 2)} what="the config as JSON">
           JSON
         </Copy>

@@ -1,31 +1,82 @@
 import type { ReactNode } from "react";
 import { useMemo } from "react";
 import { ChartCard } from "../../charts/ChartCard";
-import "../../charts/charts.css";
 import type { ChartSettings } from "../../charts/settings";
 import { command, count, moment, number, plain } from "../../format";
 import { Ago, Took } from "../../parts/Ago";
 import { Grade, Verdict } from "../../parts/Badge";
-import { Command } from "../../parts/Copy";
+import { Command, Copy } from "../../parts/Copy";
 import { Link } from "../../parts/Link";
 import type { Document } from "../../schema";
-import { useChartRun } from "./Run";
+import { Said } from "./About";
+import { coloured, usePrinted } from "./Console";
+import { type PartProps, useChartRun } from "./Run";
 
 const mostCharts = 4;
 
-export function Overview({ run }: { run: Document }) {
+export function Overview({ run }: PartProps) {
   return (
     <div className="overview">
       <div className="column">
+        <Problems run={run} />
         <Facts run={run} />
+        <Said run={run} />
         <Reproduce run={run} />
         <Trust run={run} />
       </div>
       <div className="column">
+        {endedBadly(run) && <LastWords run={run} />}
         <FirstCharts run={run} />
         <Results run={run} />
       </div>
     </div>
+  );
+}
+
+const lastLines = 24;
+
+function endedBadly(run: Document): boolean {
+  return Boolean(run.error || run.exit_code) || ["failed", "crashed"].includes(run.status);
+}
+
+function LastWords({ run }: { run: Document }) {
+  const { data } = usePrinted(run.id);
+  // What is too long to be read whole has no end here.
+  if (!data?.lines.length || data.more) return null;
+  return (
+    <section className="card" aria-label="The last it printed">
+      <h2>
+        The last it printed
+        <Link href={`/runs/${run.id}?tab=console`} className="text">
+          all of it
+        </Link>
+      </h2>
+      <pre className="last-words" tabIndex={0}>
+        {data.lines.slice(-lastLines).map((line, at) => (
+          <div key={at} className={line.stream}>
+            {coloured(line.text)}
+          </div>
+        ))}
+      </pre>
+    </section>
+  );
+}
+
+/** What went wrong, in the run or in its record. */
+function Problems({ run }: { run: Document }) {
+  const problems = [...(run.incomplete ? [`The record is incomplete: ${run.incomplete}`] : []), ...run.problems.map(plain)];
+  const lost = run.error ? plain(run.error) : run.exit_code ? `It ended with exit code ${run.exit_code}.` : "";
+  if (!problems.length && !lost) return null;
+  return (
+    <section className="card problems" aria-label="Problems">
+      <h2>{lost ? "It did not end well" : "The record has gaps"}</h2>
+      <div className="inside">
+        {lost && <pre>{lost}</pre>}
+        {problems.map((problem, at) => (
+          <p key={at}>{problem}</p>
+        ))}
+      </div>
+    </section>
   );
 }
 
@@ -47,7 +98,10 @@ function Facts({ run }: { run: Document }) {
       </h2>
       <dl className="facts">
         <Fact name="command">
-          <code>{command(run.argv?.length ? run.command : run.command) || "–"}</code>
+          <span className="line">
+            <code>{command(run.command) || "–"}</code>
+            {run.argv?.length ? <Copy text={command(run.argv)} what="the command as it ran" /> : null}
+          </span>
         </Fact>
         <Fact name="who">
           {run.user ?? "–"} on {run.host ?? "–"}
@@ -59,8 +113,17 @@ function Facts({ run }: { run: Document }) {
           <Took seconds={run.duration_s} since={run.status === "running" ? run.created : undefined} />
           {run.exit_code ? `, exit code ${run.exit_code}` : ""}
         </Fact>
-        {run.error ? <Fact name="error">{<code className="bad">{plain(run.error)}</code>}</Fact> : null}
-        <Fact name="code">{commit ? <code>{commit.slice(0, 12)}</code> : count(Number(run.code.files ?? 0), "file")}</Fact>
+        <Fact name="code">
+          <Link href={`/runs/${run.id}?tab=code`} className="text">
+            {commit ? <code>{commit.slice(0, 12)}</code> : count(Number(run.code.files ?? 0), "file")}
+          </Link>
+          {run.code.dirty === true && ", and what had not been committed"}
+        </Fact>
+        <Fact name="data">
+          <Link href={`/runs/${run.id}?tab=data`} className="text">
+            {run.inputs.length} read, {run.outputs.length} written
+          </Link>
+        </Fact>
         <Fact name="on">
           {plain(run.environment.implementation) || "Python"} {plain(run.environment.python)}, {count(Object.keys((run.environment.packages as object) ?? {}).length, "package")}, {plain(run.hardware.cpu)}
         </Fact>
@@ -71,12 +134,6 @@ function Facts({ run }: { run: Document }) {
             </Link>
           </Fact>
         )}
-        {Object.entries(run.tags).map(([name, value]) => (
-          <Fact key={name} name={name}>
-            {plain(value)}
-          </Fact>
-        ))}
-        {run.notes && <Fact name="notes">{<span className="notes">{run.notes}</span>}</Fact>}
       </dl>
     </section>
   );
@@ -93,16 +150,21 @@ function Reproduce({ run }: { run: Document }) {
         <Command text={`anew reproduce ${run.id}`} />
         {run.verdicts.toReversed().map((one) => (
           <div key={one.seq} className="line">
-            <Verdict verdict={one.verdict} />
+            <Link href={`/reproductions/${run.id}/${one.seq}`} title="What the verdict rests on">
+              <Verdict verdict={one.verdict} />
+            </Link>
             <span className="muted">
               {one.compared !== undefined && `${one.equal ?? 0} of ${one.compared} results the same`}
-              {one.actor && `, by ${one.actor}`}, <Ago time={one.time} />
+              {one.actor && `, by ${one.actor}`}, <Ago time={one.time} worded />
             </span>
             {one.reproduction && (
-              <Link href={`/runs/${one.reproduction}`} className="text">
-                {one.reproduction}
+              <Link href={`/runs/${one.reproduction}`} className="text" title={one.reproduction}>
+                its run
               </Link>
             )}
+            <Link href={`/reproductions/${run.id}/${one.seq}`} className="text">
+              evidence
+            </Link>
           </div>
         ))}
         {last?.causes?.map((cause) => (

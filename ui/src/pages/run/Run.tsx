@@ -1,27 +1,37 @@
-/** One run: what it is, how far it can be trusted, and everything it logged, printed and wrote. */
+/** One run: what it is, how far it can be trusted, and everything it logged, printed, read and wrote. */
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo } from "react";
 import { ask } from "../../api";
+import "../../charts/charts.css";
 import type { ChartRun } from "../../charts/lines";
 import { Panels } from "../../charts/Panels";
 import { chartDefaults } from "../../charts/settings";
 import { colourOf, colourVar } from "../../colour";
 import { Status, Verdict } from "../../parts/Badge";
 import { Copy } from "../../parts/Copy";
+import { Icon } from "../../parts/Icon";
 import { Link } from "../../parts/Link";
 import { Empty, Failed, Skeleton } from "../../parts/States";
+import { Tabs } from "../../parts/Tabs";
 import type { Document } from "../../schema";
-import { useView } from "../../url";
+import { type SetView, useView } from "../../url";
+import { Code } from "./Code";
 import { Config } from "./Config";
 import { Console } from "./Console";
-import { Files } from "./Files";
+import { Data } from "./Data";
+import { Environment, packagesOf } from "./Environment";
+import { Media } from "./Media";
+import { mediaOf } from "./media";
 import { Overview } from "./Overview";
 import "./run.css";
 
-const runDefaults = { ...chartDefaults, tab: "overview", find: "" };
+const runDefaults = { ...chartDefaults, tab: "overview", find: "", file: "", diff: "", with: "", at: "" };
 export type RunView = typeof runDefaults;
-
-const tabs = ["overview", "charts", "config", "console", "files"] as const;
+export interface PartProps {
+  run: Document;
+  view: RunView;
+  change: SetView<RunView>;
+}
 
 export default function Run({ id }: { id: string }) {
   const [view, change] = useView(runDefaults);
@@ -35,24 +45,43 @@ export default function Run({ id }: { id: string }) {
   }, [data, id]);
   if (error) return <Failed error={error} retry={() => void refetch()} />;
   if (!data) return <Skeleton rows={10} />;
+  const { Shown } = parts.find(({ name }) => name === view.tab) ?? overview;
   return (
     <article className="run">
       <Title run={data} />
-      <nav className="tabs" aria-label="Parts of the run">
-        {tabs.map((tab) => (
-          <button key={tab} type="button" aria-current={view.tab === tab ? "page" : undefined} onClick={() => change({ tab })}>
-            {tab} <Amount run={data} tab={tab} />
-          </button>
-        ))}
-      </nav>
-      {view.tab === "overview" && <Overview run={data} />}
-      {view.tab === "charts" && <Charts run={data} view={view} change={change} />}
-      {view.tab === "config" && <Config run={data} />}
-      {view.tab === "console" && <Console run={data} find={view.find} setFind={(find) => change({ find }, "replace")} />}
-      {view.tab === "files" && <Files run={data} />}
+      <Tabs
+        label="Parts of the run"
+        tabs={parts.map(({ name, amount }) => ({ name, amount: amount(data) }))}
+        current={view.tab}
+        choose={(tab) => change({ tab, find: "", file: "", diff: "", with: "", metric: "" })}
+      >
+        <Link href={`/lineage?of=run:${data.id}`}>
+          lineage <Icon name="right" size={11} />
+        </Link>
+      </Tabs>
+      <Shown run={data} view={view} change={change} />
     </article>
   );
 }
+
+interface RunPart {
+  name: string;
+  amount: (run: Document) => number;
+  Shown: (props: PartProps) => React.ReactNode;
+}
+
+const overview: RunPart = { name: "overview", amount: () => 0, Shown: Overview };
+const parts: RunPart[] = [
+  overview,
+  { name: "charts", amount: (run) => Object.keys(run.metric_stats).length, Shown: (props) => <Charts {...props} metrics={Object.keys(props.run.metric_stats)} none="This run logged no numbers over time." /> },
+  { name: "media", amount: (run) => mediaOf(run).length, Shown: Media },
+  { name: "config", amount: (run) => Object.keys(run.config).length, Shown: Config },
+  { name: "code", amount: () => 0, Shown: Code },
+  { name: "data", amount: (run) => run.inputs.length + run.outputs.length, Shown: Data },
+  { name: "environment", amount: (run) => packagesOf(run).length, Shown: Environment },
+  { name: "system", amount: (run) => Object.keys(run.system).length, Shown: (props) => <Charts {...props} metrics={Object.keys(props.run.system).map((name) => `system/${name}`)} none="Nothing was measured of the machine: the run was too short, or not under anew run." /> },
+  { name: "console", amount: () => 0, Shown: Console },
+];
 
 function Title({ run }: { run: Document }) {
   return (
@@ -73,11 +102,6 @@ function Title({ run }: { run: Document }) {
   );
 }
 
-function Amount({ run, tab }: { run: Document; tab: (typeof tabs)[number] }) {
-  const many = { overview: 0, charts: Object.keys(run.metrics).length, config: Object.keys(run.config).length, console: 0, files: run.outputs.length }[tab];
-  return many ? <small>{many}</small> : null;
-}
-
 /** The run as its own charts show it. */
 export function useChartRun(run: Document): ChartRun[] {
   const { id, name, created } = run;
@@ -85,10 +109,10 @@ export function useChartRun(run: Document): ChartRun[] {
   return useMemo(() => [{ id, name: name ?? id, colour, dash: [], created }], [id, name, colour, created]);
 }
 
-function Charts({ run, view, change }: { run: Document; view: RunView; change: (changes: Partial<RunView>) => void }) {
+function Charts({ run, view, change, metrics, none }: PartProps & { metrics: string[]; none: string }) {
   const runs = useChartRun(run);
-  const names = [...Object.keys(run.metric_stats), ...Object.keys(run.system).map((name) => `system/${name}`)].join("\n");
-  const metrics = useMemo(() => names.split("\n").filter(Boolean), [names]);
-  if (!metrics.length) return <Empty title="No metrics">{<p>This run logged no numbers over time.</p>}</Empty>;
-  return <Panels metrics={metrics} runs={runs} view={view} change={change} />;
+  const key = metrics.join("\n");
+  const names = useMemo(() => key.split("\n").filter(Boolean), [key]);
+  if (!names.length) return <Empty title="No metrics">{<p>{none}</p>}</Empty>;
+  return <Panels metrics={names} runs={runs} view={view} change={change} />;
 }

@@ -36,10 +36,3 @@ function styled(style: { colour: string; bold: boolean }, codes: number[]) {
   }
   return { colour, bold };
 }
-
-/** The lines as a terminal leaves them: what a carriage return went back over is gone. */
-export function linesOf(text: string): string[] {
-  const lines = text.replaceAll("\r\n", "\n").split("\n");
-  if (lines.at(-1) === "") lines.pop();
-  return lines.map((line) => line.split("\r").findLast((part) => part !== "") ?? "");
-}
