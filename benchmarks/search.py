@@ -38,7 +38,8 @@ def document(at: int, values: list[float]) -> dict[str, Any]:
     return {
         "id": run, "name": f"run {at}", "project": "p", "status": "finished" if at % 10 else "failed",
         "created": 1.7e9 + at, "ended": 1.7e9 + at + 60, "duration_s": 60.0, "command": "python train.py",
-        "notes": None, "config": {f"p{k}": (at * (k + 7)) % 1000 for k in range(_PARAMS)},
+        "notes": None, "outputs": [], "raw": {}, "datasets": [],
+        "config": {f"p{k}": (at * (k + 7)) % 1000 for k in range(_PARAMS)},
         "tags": {"team": f"team{at % 7}"}, "summary": {}, "inputs": [], "system": {},
         "metrics": {f"m{k}": value for k, value in enumerate(values)}, "metric_stats": stats,
     }  # fmt: skip

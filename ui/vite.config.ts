@@ -34,6 +34,17 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     manifest: "manifest.json",
+    rolldownOptions: {
+      output: {
+        // What pages share comes in a few files: a browser fetches six at a time, and each has its round trip.
+        codeSplitting: {
+          groups: [
+            { name: "shared", test: /node_modules\/(react|scheduler|@tanstack)|src\/(parts\/|(?!main)\w+\.tsx?$)/, priority: 2 },
+            { name: "charts", test: /node_modules\/uplot|src\/charts\//, priority: 1 },
+          ],
+        },
+      },
+    },
   },
   server: {
     proxy: {

@@ -44,6 +44,8 @@ def test_every_bit_pattern_comes_back(raw: Any, whole: bool) -> None:
     segment = read(encode({"a": arrays, "b": arrays}))
     assert equal(segment.points("a"), arrays)
     assert equal(segment.points("b"), arrays)
+    for rank in {0, len(raw) // 2, len(raw) - 1} if len(raw) else ():
+        assert equal(segment.point("a", rank), segment.points("a", rank, rank + 1))
 
 
 @pytest.mark.parametrize("count", [0, 1, CELL, 2 * CELL + 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 77])
@@ -54,6 +56,8 @@ def test_ranges_of_long_series(count: int) -> None:
     for start, end in ((0, count), (0, 1), (count // 2, count // 2 + 3), (CHUNK - 2, CHUNK + 2)):
         got = segment.points("x", start, end)
         assert equal(got, tuple(array[start:end] for array in arrays))
+    for rank in {0, CHUNK - 1, CHUNK, count - 1} & set(range(count)):
+        assert equal(segment.point("x", rank), tuple(array[rank : rank + 1] for array in arrays))
     for step in (-5, 0, count // 3, count, CHUNK):
         if count:
             for side in ("left", "right"):
@@ -118,6 +122,9 @@ def test_what_is_drawn_is_real_and_holds_the_extremes(
     assert len(series) <= max(points, 8)
     plain = draw(Source(None, "x", arrays), points, low, high)
     assert equal((series.steps, series.times, series.values), (plain.steps, plain.times, plain.values))
+    # These times rise, so that no two points are one without them.
+    untimed = draw(Source(read(encode({"x": arrays})), "x", None, timed=False), points, low, high)
+    assert equal((series.steps, series.values), (untimed.steps, untimed.values)) and not untimed.times.any()
     real = brute(arrays, 0, count)
     assert brute((series.steps, series.times, series.values), 0, len(series)) <= real
     if inside.any():

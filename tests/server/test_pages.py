@@ -74,6 +74,32 @@ def test_files_are_packed_as_the_browser_takes_them_and_kept_for_ever(built: Pat
     assert asset(hub, "main-abc.js").body == SCRIPT
 
 
+def test_the_files_of_a_view_are_fetched_with_the_first_script(built: Path, hub: Hub) -> None:
+    (built / "index.html").write_text('<head><script src="/assets/main-abc.js"></script></head>')
+    chunks = {
+        "src/pages/runs/Runs.tsx": {
+            "file": "assets/Runs-1.js",
+            "css": ["assets/Runs-2.css"],
+            "imports": ["_a", "main"],
+        },
+        "_a": {"file": "assets/a-3.js", "imports": ["src/pages/runs/Runs.tsx"]},
+        "main": {"file": "assets/main-abc.js"},
+    }
+    (built / "manifest.json").write_text(json.dumps(chunks))
+    html = bytes(pages.view(Call(hub, "GET", {}, []), "runs/Runs").body).decode()
+    assert re.findall(r'<link rel="(\w+)" crossorigin href="([^"]+)">', html) == [
+        ("stylesheet", "/assets/Runs-2.css"),
+        ("modulepreload", "/assets/Runs-1.js"),
+        ("modulepreload", "/assets/a-3.js"),
+    ]
+    assert b"<link" not in bytes(pages.view(Call(hub, "GET", {}, []), "none/None").body)
+
+
+def test_each_view_is_shown_by_a_page_that_is_there() -> None:
+    folder = Path(__file__).parents[2] / "ui/src/pages"
+    assert all((folder / f"{page}.tsx").is_file() for page in pages.VIEWS.values())
+
+
 @pytest.mark.parametrize(
     "name", ["../secret.txt", "..%2fsecret.txt", "none.js", "main-abc.js.gz", "", ".", "..", "a\0.js"]
 )

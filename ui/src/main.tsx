@@ -2,6 +2,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { ApiError } from "./api";
+import { loadPage } from "./sections";
 import { Shell } from "./shell";
 import { applyTheme } from "./theme";
 import "./theme.css";
@@ -22,7 +23,9 @@ const client = new QueryClient({
 });
 
 const root = document.getElementById("root");
-if (root)
+
+function show(): void {
+  if (!root) return;
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={client}>
@@ -30,3 +33,7 @@ if (root)
       </QueryClientProvider>
     </StrictMode>,
   );
+}
+
+// Its files are on their way with ours; what can't be fetched is told by the page itself.
+loadPage(location.pathname).then(show, show);

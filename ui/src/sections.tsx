@@ -1,16 +1,17 @@
 /** The pages: what the header and the palette list, and which code each loads. */
-import { lazy, type ReactNode } from "react";
+import { isValidElement, type ReactNode } from "react";
+import { lazily } from "./lazily";
 
-const Home = lazy(() => import("./pages/home/Home"));
-const Runs = lazy(() => import("./pages/runs/Runs"));
-const Run = lazy(() => import("./pages/run/Run"));
-const Compare = lazy(() => import("./pages/compare/Compare"));
-const Board = lazy(() => import("./pages/reproductions/Board"));
-const Models = lazy(() => import("./pages/models/Models"));
-const ModelPage = lazy(() => import("./pages/models/ModelPage"));
-const Data = lazy(() => import("./pages/data/Data"));
-const LineagePage = lazy(() => import("./pages/lineage/LineagePage"));
-const Evidence = lazy(() => import("./pages/reproductions/Evidence"));
+const Home = lazily(() => import("./pages/home/Home"));
+const Runs = lazily(() => import("./pages/runs/Runs"));
+const Run = lazily(() => import("./pages/run/Run"));
+const Compare = lazily(() => import("./pages/compare/Compare"));
+const Board = lazily(() => import("./pages/reproductions/Board"));
+const Models = lazily(() => import("./pages/models/Models"));
+const ModelPage = lazily(() => import("./pages/models/ModelPage"));
+const Data = lazily(() => import("./pages/data/Data"));
+const LineagePage = lazily(() => import("./pages/lineage/LineagePage"));
+const Evidence = lazily(() => import("./pages/reproductions/Evidence"));
 
 export const sections = [
   { path: "/", name: "Home" },
@@ -33,6 +34,12 @@ export function pageOf(path: string): ReactNode {
   if (section === "data") return <Data />;
   if (section === "lineage") return <LineagePage />;
   return null;
+}
+
+/** Fetch the page of a path, so that it is there when it is to be shown. */
+export async function loadPage(path: string): Promise<void> {
+  const page = pageOf(path);
+  if (isValidElement(page)) await (page.type as typeof Home).load();
 }
 
 export function isIn(path: string, section: string): boolean {

@@ -7,7 +7,7 @@ import { Dialog } from "./parts/Dialog";
 import { Icon } from "./parts/Icon";
 import { Link } from "./parts/Link";
 import { Empty, Failed, Skeleton } from "./parts/States";
-import { isIn, pageOf, sections } from "./sections";
+import { isIn, loadPage, pageOf, sections } from "./sections";
 import { setTheme, themes, useTheme } from "./theme";
 import { usePath } from "./url";
 
@@ -70,7 +70,7 @@ function Header({ path, onPalette }: { path: string; onPalette: () => void }) {
       </Link>
       <nav aria-label="Pages" ref={nav}>
         {sections.map((one) => (
-          <Link key={one.path} href={one.path} aria-current={isIn(path, one.path) ? "page" : undefined}>
+          <Link key={one.path} href={one.path} onPointerEnter={() => void loadPage(one.path)} aria-current={isIn(path, one.path) ? "page" : undefined}>
             {one.name}
           </Link>
         ))}

@@ -508,13 +508,17 @@ class Index:
         """
         return self._ask(lambda catalogue: draw(self._source(catalogue, run_id, metric), points, x_min, x_max))
 
-    def several(self, asked: Sequence[Asked], points: int) -> list[Series | None]:
-        """As `series`, for many at once; None where a run or its metric is not there."""
+    def several(self, asked: Sequence[Asked], points: int, *, timed: bool = True) -> list[Series | None]:
+        """As `series`, for many at once; None where a run or its metric is not there. Without times where not `timed`:
+        points that only differ in these are one then.
+        """
 
         def question(catalogue: Catalogue) -> list[Series | None]:
             found: list[Series | None] = []
             for one in asked:
                 source = self._find_source(catalogue, one.run_id, one.metric)
+                if source is not None:
+                    source.timed = timed
                 found.append(None if source is None else draw(source, points, one.x_min, one.x_max))
             return found
 

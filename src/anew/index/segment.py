@@ -144,10 +144,30 @@ def shuffle(array: NDArray[Any], *, delta: bool) -> bytes:
 
 
 def unshuffle(data: bytes, kind: str, *, delta: bool) -> NDArray[Any]:
-    words = np.frombuffer(data, np.uint8).reshape(8, -1).T.copy().view(np.int64).ravel()
+    planes = np.frombuffer(data, np.uint8).reshape(8, -1)
+    count = planes.shape[1]
+    if delta and count and np.count_nonzero(planes[1:]) == np.count_nonzero(planes[1:, 0]):
+        # Small steps forward, as those of most series: all but the first word is in the lowest byte.
+        words = planes[0].astype(np.int64)
+        words[:1] = planes[:, 0].copy().view(np.int64)
+    else:
+        mixed = np.empty((count, 8), np.uint8)
+        for place in range(8):  # faster than to turn the table around
+            mixed[:, place] = planes[place]
+        words = mixed.view(np.int64).ravel()
     if delta:
         np.cumsum(words, out=words)
-    return words.view(np.dtype(kind))
+    turned: NDArray[Any] = words.view(np.dtype(kind))
+    return turned
+
+
+def unshuffle_one(data: bytes, kind: str, at: int, *, delta: bool) -> NDArray[Any]:
+    """As `unshuffle(data, kind, delta=delta)[at:at + 1]`, without the rest."""
+    planes = np.frombuffer(data, np.uint8).reshape(8, -1)
+    # Differences are summed byte by byte: as whole numbers they wrap, and so do the sums.
+    lowest = 0 if delta else at
+    total = sum(int(planes[place, lowest : at + 1].sum(dtype=np.int64)) << (8 * place) for place in range(8))
+    return np.array([total % 2**64], np.uint64).view(np.dtype(kind))
 
 
 class Segment:
@@ -186,8 +206,8 @@ class Segment:
     def count(self, metric: str) -> int:
         return int(self.series[metric][0][1])
 
-    def points(self, metric: str, start: int = 0, end: int | None = None) -> Arrays:
-        """Steps, times and values of the points ranked `start` to `end` (excluded)."""
+    def points(self, metric: str, start: int = 0, end: int | None = None, *, timed: bool = True) -> Arrays:
+        """Steps, times and values of the points ranked `start` to `end` (excluded); times are 0 where not `timed`."""
         group, at = self.series[metric]
         _, count, kind, _, columns, _ = group
         end = count if end is None else min(end, count)
@@ -195,11 +215,25 @@ class Segment:
             return np.empty(0, kind), np.empty(0), np.empty(0)
         first, last = start // CHUNK, (end - 1) // CHUNK + 1
         cut = slice(start - first * CHUNK, end - first * CHUNK)
-        parts = [
-            np.concatenate([self._piece(entry, form) for entry in column[first:last]])[cut]
-            for column, form in ((columns[0], kind), (columns[1], "f8"), (columns[2 + at], "f8"))
-        ]
-        return parts[0], parts[1], parts[2]
+
+        def whole(column: list[list[int]], form: str) -> NDArray[Any]:
+            return np.concatenate([self._piece(entry, form) for entry in column[first:last]])[cut]
+
+        times = whole(columns[1], "f8") if timed else np.zeros(end - start)
+        return whole(columns[0], kind), times, whole(columns[2 + at], "f8")
+
+    def point(self, metric: str, rank: int, *, timed: bool = True) -> Arrays:
+        """As `points(metric, rank, rank + 1)`, without unpacking the rest."""
+        group, at = self.series[metric]
+        _, _, kind, _, columns, _ = group
+        chunk, place = divmod(rank, CHUNK)
+
+        def one(column: list[list[int]], form: str) -> NDArray[Any]:
+            data, delta = self._data(column[chunk])
+            return unshuffle_one(data, form, place, delta=delta)
+
+        times = one(columns[1], "f8") if timed else np.zeros(1)
+        return one(columns[0], kind), times, one(columns[2 + at], "f8")
 
     def rank(self, metric: str, step: float, side: str) -> int:
         """How many points stand before `step` ("left"), or before and at it ("right")."""
@@ -210,24 +244,33 @@ class Segment:
         steps = self._piece(columns[0][chunk], kind)
         return chunk * CHUNK + int(np.searchsorted(steps, step, side))  # type: ignore[call-overload]
 
-    def cells(self, metric: str) -> Cells | None:
+    def cells(self, metric: str, *, timed: bool = True) -> Cells | None:
         """The pyramid, a cell per CELL points; None where the series is too short to have one."""
         group, at = self.series[metric]
         entries = group[5][at]
         if entries is None:
             return None
         kinds = (group[2], "f8", "f8", "i8")
-        arrays = [self._piece(entry, kinds[number % 4]) for number, entry in enumerate(entries)]
+        arrays = [
+            self._piece(entry, kinds[number % 4]) if timed or number % 4 != 1 else np.empty(0)
+            for number, entry in enumerate(entries)
+        ]
+        for number in (1, 5, 9) if not timed else ():
+            arrays[number] = np.zeros(len(arrays[number + 1]))
         return Cells(arrays[0:4], arrays[4:8], arrays[8:12])
 
     def _piece(self, entry: list[int], kind: str) -> NDArray[Any]:
+        data, delta = self._data(entry)
+        return unshuffle(data, kind, delta=delta)
+
+    def _data(self, entry: list[int]) -> tuple[bytes, bool]:
         offset, size, crc, mode = entry
         data = self._read(offset, size)
         if len(data) != size or zlib.crc32(data) != crc:
             raise CorruptData(f"{self.name} fails its checksum at offset {offset}")
         if mode & ZSTD:
             data = self._unpack.decompress(data)
-        return unshuffle(data, kind, delta=bool(mode & DELTA))
+        return data, bool(mode & DELTA)
 
 
 def make_cells(points: Arrays, width: int) -> Cells:

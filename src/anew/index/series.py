@@ -28,10 +28,11 @@ class Series:
 
 
 class Source:
-    """One series, in order: either in a segment, of which little is read, or as arrays."""
+    """One series, in order: either in a segment, of which little is read, or as arrays. All times are 0 where it is not
+    `timed`: they are a third of what is read."""
 
-    def __init__(self, segment: Segment | None, metric: str, arrays: Arrays | None) -> None:
-        self.segment, self.metric, self.arrays = segment, metric, arrays
+    def __init__(self, segment: Segment | None, metric: str, arrays: Arrays | None, *, timed: bool = True) -> None:
+        self.segment, self.metric, self.arrays, self.timed = segment, metric, arrays, timed
 
     @property
     def count(self) -> int:
@@ -48,13 +49,18 @@ class Source:
 
     def points(self, start: int, end: int) -> Arrays:
         if self.segment is not None:
-            return self.segment.points(self.metric, start, end)
+            return self.segment.points(self.metric, start, end, timed=self.timed)
         assert self.arrays is not None
-        steps, times, values = self.arrays
-        return steps[start:end], times[start:end], values[start:end]
+        steps, times, values = (array[start:end] for array in self.arrays)
+        return steps, times if self.timed else np.zeros(len(times)), values
+
+    def point(self, rank: int) -> Arrays:
+        if self.segment is not None:
+            return self.segment.point(self.metric, rank, timed=self.timed)
+        return self.points(rank, rank + 1)
 
     def cells(self) -> Cells | None:
-        return self.segment.cells(self.metric) if self.segment is not None else None
+        return self.segment.cells(self.metric, timed=self.timed) if self.segment is not None else None
 
 
 def join(parts: list[Arrays]) -> Arrays:
@@ -79,19 +85,25 @@ def draw(source: Source, points: int | None = None, x_min: float | None = None, 
     if points is None or total <= max(points, 8):
         steps, times, values = source.points(start, max(start, end))
         return Series(steps, times, values, total)
-    ends = [source.points(start, start + 1), source.points(end - 1, end)]
+    ends = [source.point(start), source.point(end - 1)]
     # Up to three points a stretch; a series without NaN has two, and so gets more stretches.
     cells = None
     for each in (2, 3):
         stretches = max(1, (max(points, 8) - 2) // each)
-        width = -(-total // stretches)
-        cells = _coarse(source, start, end, stretches) if width >= 2 * CELL else None
-        if cells is None:
-            cells = make_cells(source.points(start, end), width)
+        if _fits(total, stretches):
+            cells = _coarse(source, start, end, stretches)
+        else:
+            cells = make_cells(source.points(start, end), -(-total // stretches))
         if not (cells.nan[3] >= 0).any():
             break
     assert cells is not None
     return Series(*_collect(cells, ends), total)
+
+
+def _fits(total: int, stretches: int) -> bool:
+    """Whether stretches of whole cells are not much wider than those asked for: then no point needs to be read."""
+    count = total // CELL
+    return count > 0 and 3 * (count // -(-count // stretches)) >= 2 * stretches
 
 
 def _coarse(source: Source, start: int, end: int, stretches: int) -> Cells:
@@ -135,11 +147,10 @@ def _merge(cells: Cells, by: int) -> Cells:
         # The last stretch is filled up with its last cell, which never wins over itself.
         padded = np.concatenate([key, np.full(-count % by, np.inf)])
         at = np.minimum(groups + padded.reshape(-1, by).argmin(axis=1), count - 1)
-        for row in np.flatnonzero(point[3][at] < 0).tolist():
-            # An infinite value looks like an absent one: take the first that is there, if any is.
-            there = np.flatnonzero(point[3][groups[row] : groups[row] + by] >= 0)
-            if len(there):
-                at[row] = groups[row] + there[0]
+        any_there = np.maximum.reduceat(point[3], groups) >= 0
+        for row in np.flatnonzero((point[3][at] < 0) & any_there).tolist():
+            # An infinite value looks like an absent one: take the first that is there.
+            at[row] = groups[row] + np.flatnonzero(point[3][groups[row] : groups[row] + by] >= 0)[0]
         rank = np.where(point[3][at] < 0, -1, point[3][at] + offset[at])
         merged.append([*(array[at] for array in point[:3]), rank])
     return Cells(*merged)

@@ -6,6 +6,7 @@ What was built stands in `static/`; beside each larger file its compressed forms
 from __future__ import annotations
 
 import functools
+import json
 import mimetypes
 import re
 from pathlib import Path
@@ -16,10 +17,13 @@ from anew.errors import NotFound
 from anew.routes import Call, Route
 
 STATIC = Path(__file__).parent / "static"
-VIEWS = (
-    "/", "/runs", "/runs/{id}", "/compare", "/reproductions", "/reproductions/{id}/{seq}", "/models",
-    "/models/{name...}", "/data", "/lineage",
-)  # fmt: skip
+# Each address, and which folder and file of ui/src/pages shows it.
+VIEWS = {
+    "/": "home/Home", "/runs": "runs/Runs", "/runs/{id}": "run/Run", "/compare": "compare/Compare",
+    "/reproductions": "reproductions/Board", "/reproductions/{id}/{seq}": "reproductions/Evidence",
+    "/models": "models/Models", "/models/{name...}": "models/ModelPage", "/data": "data/Data",
+    "/lineage": "lineage/LineagePage",
+}  # fmt: skip
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
     "connect-src 'self'; frame-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -40,12 +44,33 @@ description</a>.</p></html>
 """
 
 
-def view(call: Call) -> Response:
+def view(call: Call, page: str = "") -> Response:
     """The page; which view it shows is told by the address, in the browser."""
-    page = STATIC / "index.html"
-    if not page.is_file():
+    index = STATIC / "index.html"
+    if not index.is_file():
         return Response(_UNBUILT, 503, _SAFE, "text/html")
-    return Response(page.read_bytes(), 200, _SAFE | {"cache-control": "no-cache"}, "text/html")
+    return Response(
+        _html(index, index.stat().st_mtime_ns, page), 200, _SAFE | {"cache-control": "no-cache"}, "text/html"
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _html(index: Path, changed_ns: int, page: str) -> str:
+    """index.html with links to the files of a view, so that they are fetched with the first script, not after it."""
+    html = index.read_text()
+    try:
+        built = json.loads(index.with_name("manifest.json").read_text())
+    except (OSError, ValueError):
+        return html
+    names = [f"src/pages/{page}.tsx"]
+    files: dict[str, str] = {}
+    for name in names:  # which grows meanwhile
+        chunk = built.get(name, {})
+        names += [other for other in chunk.get("imports", ()) if other not in names]
+        files |= dict.fromkeys(chunk.get("css", ()), "stylesheet")
+        files |= {chunk["file"]: "modulepreload"} if "file" in chunk else {}
+    links = [f'<link rel="{kind}" crossorigin href="/{file}">' for file, kind in files.items() if file not in html]
+    return html.replace("</head>", "".join(links) + "</head>", 1)
 
 
 def asset(call: Call) -> Response:
@@ -72,6 +97,9 @@ def _content(path: Path, changed_ns: int) -> bytes:
 
 
 ROUTES = [
-    *(Route("GET", path, view, "public", about="the web page") for path in VIEWS),
+    *(
+        Route("GET", path, functools.partial(view, page=page), "public", about="the web page")
+        for path, page in VIEWS.items()
+    ),
     Route("GET", "/assets/{name}", asset, "public", about="a file of the web page"),
 ]

@@ -86,7 +86,7 @@ def series(call: Call) -> Response:
     asked = [_asked(one) for one in told]
     points, timed = _whole(call.body, "points", 1000, 8, _MOST_POINTS), _read(call.body, "times", bool, False)
     found = []
-    for one, drawn in zip(asked, call.hub.index().several(asked, points), strict=True):
+    for one, drawn in zip(asked, call.hub.index().several(asked, points, timed=timed), strict=True):
         if drawn is not None:
             line = {"run": one.run_id, "metric": one.metric, "steps": drawn.steps, "values": drawn.values}
             found.append(line | {"total": drawn.total} | ({"times": drawn.times} if timed else {}))

@@ -5,6 +5,7 @@ import { number } from "../format";
 import { useShade } from "../theme";
 import { type Drawing, Frame, type Mark, type Pointer, xLabel } from "./frame";
 import { extent, type Line, nearest, type Range, type XAxis, yRange } from "./lines";
+import { inTurn } from "./turns";
 
 interface Props {
   title: string;
@@ -33,14 +34,22 @@ export function Chart({ title, lines, whole, axis, zoom, log, clip, width, heigh
 
   const zoomed = useRef(onZoom);
   zoomed.current = onZoom;
+  const latest = useRef({ width, height, drawing });
+  latest.current = { width, height, drawing };
   useLayoutEffect(() => {
-    if (!box.current) return;
-    const made = new Frame(box.current, width, height, drawing, {
-      onZoom: (range) => zoomed.current(range),
-      onPointer: setPointer,
+    const leave = inTurn(() => {
+      if (!box.current) return;
+      const now = latest.current;
+      frame.current = new Frame(box.current, now.width, now.height, now.drawing, {
+        onZoom: (range) => zoomed.current(range),
+        onPointer: setPointer,
+      });
     });
-    frame.current = made;
-    return () => made.destroy();
+    return () => {
+      leave();
+      frame.current?.destroy();
+      frame.current = null;
+    };
     // A frame is made once; what changes later is drawn into it.
   }, []);
   useEffect(() => frame.current?.resize(width, height), [width, height]);

@@ -11,7 +11,7 @@ interface Wanted {
   to?: number;
 }
 
-const mostPoints = 60_000; // of one chart, all its runs together
+const mostPoints = 40_000; // of one chart, all its runs together
 const pointsStep = 256;
 
 /** Two points a pixel, in steps, so that a window made a little wider asks nothing anew. */

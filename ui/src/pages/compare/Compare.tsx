@@ -1,6 +1,7 @@
 /** Some runs beside each other: what differs, their curves, what moves a metric, what they drew. */
-import { lazy, Suspense, useEffect } from "react";
+import { Suspense, useEffect } from "react";
 import { colourOf, colourVar } from "../../colour";
+import { lazily } from "../../lazily";
 import { Copy } from "../../parts/Copy";
 import { Icon } from "../../parts/Icon";
 import { Link } from "../../parts/Link";
@@ -12,11 +13,12 @@ import { type ComparedRun, useAround, useChosen, useComparison } from "./data";
 import { Differences } from "./Differences";
 import { type CompareView, compareDefaults } from "./view";
 
-const Curves = lazy(() => import("./Curves"));
-const Parallel = lazy(() => import("./Parallel"));
-const Scatter = lazy(() => import("./Scatter"));
-const Importance = lazy(() => import("./Importance"));
+const Curves = lazily(() => import("./Curves"));
+const Parallel = lazily(() => import("./Parallel"));
+const Scatter = lazily(() => import("./Scatter"));
+const Importance = lazily(() => import("./Importance"));
 
+const parts = { charts: Curves, parallel: Parallel, scatter: Scatter, importance: Importance };
 const tabs = ["differences", "charts", "parallel", "scatter", "importance"] as const;
 
 export default function Compare() {
@@ -28,6 +30,9 @@ export default function Compare() {
   useEffect(() => {
     document.title = `${named ? `${ids.length} runs` : "Compare"} · Anew`;
   }, [named, ids.length]);
+  useEffect(() => {
+    for (const part of Object.values(parts)) void part.load();
+  }, []);
   if (error || comparison.error) return <Failed error={error ?? comparison.error} retry={() => void comparison.refetch()} />;
   if (!comparison.data) return ids.length === 0 && !named ? <Begin /> : <Skeleton rows={10} />;
   const common = { runs, around, view, change };

@@ -1,6 +1,6 @@
 /** The table of runs: only the rows on the screen are asked for and drawn. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type RefObject, useMemo, useRef, useState } from "react";
+import { type RefObject, useCallback, useMemo, useRef, useState } from "react";
 import type { ChartRun } from "../../charts/lines";
 import { count } from "../../format";
 import { type Key, useKeys } from "../../keys";
@@ -76,10 +76,16 @@ export function Grid(props: GridProps & { input: RefObject<HTMLInputElement | nu
 
 /** Take a run into the charts, or out of them; the first change starts from those that are drawn by themselves. */
 export function useToggle({ view, change, drawn }: GridProps): (id: string) => void {
-  return (id) => {
-    const now = view.sel.length ? view.sel : view.group ? [] : drawn.map((run) => run.id);
-    change({ sel: now.includes(id) ? now.filter((one) => one !== id) : [...now, id] }, "replace");
-  };
+  const latest = useRef({ view, drawn });
+  latest.current = { view, drawn };
+  return useCallback(
+    (id) => {
+      const { view, drawn } = latest.current;
+      const now = view.sel.length ? view.sel : view.group ? [] : drawn.map((run) => run.id);
+      change({ sel: now.includes(id) ? now.filter((one) => one !== id) : [...now, id] }, "replace");
+    },
+    [change],
+  );
 }
 
 interface KeyProps {

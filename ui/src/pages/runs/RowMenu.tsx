@@ -22,52 +22,60 @@ export function useChangeRun(id: string) {
   });
 }
 
-export function RowMenu({ row, view, change }: { row: Row; view: RunsView; change: SetView<RunsView> }) {
+interface MenuProps {
+  row: Row;
+  view: RunsView;
+  change: SetView<RunsView>;
+}
+
+export function RowMenu({ row, view, change }: MenuProps) {
   const [editing, setEditing] = useState(false);
-  const changing = useChangeRun(row.id);
-  const swap = (list: string[]) => (list.includes(row.id) ? list.filter((one) => one !== row.id) : [...list, row.id]);
   return (
     <>
       <Popover label={<Icon name="more" />} title={`${row.name}: actions`} className="quiet" align="right">
-        {(close) => {
-          const then = (act: () => void) => () => {
-            close();
-            act();
-          };
-          return (
-            <>
-              <button type="button" className="item" onClick={then(() => navigate(`/runs/${row.id}`))}>
-                Open
-              </button>
-              <button type="button" className="item" onClick={then(() => setEditing(true))}>
-                Name, tags, notes
-              </button>
-              <button type="button" className="item" onClick={then(() => change({ pin: swap(view.pin) }))}>
-                {view.pin.includes(row.id) ? "Unpin" : "Pin to the top"}
-              </button>
-              <button type="button" className="item" onClick={then(() => change({ hide: swap(view.hide), sel: view.sel.filter((one) => one !== row.id) }))}>
-                Hide
-              </button>
-              <button type="button" className="item" onClick={then(() => void navigator.clipboard.writeText(row.id))}>
-                Copy id <small className="mono">{row.id}</small>
-              </button>
-              <div className="swatches" role="group" aria-label="Colour">
-                {Array.from({ length: colours }, (_, at) => (
-                  <button
-                    key={at}
-                    type="button"
-                    aria-label={`colour ${at + 1}`}
-                    aria-pressed={row.colour === at}
-                    style={{ background: colourVar(at) }}
-                    onClick={then(() => changing.mutate({ tags: { [colourTag]: String(at + 1) } }))}
-                  />
-                ))}
-              </div>
-            </>
-          );
-        }}
+        {(close) => <Actions row={row} view={view} change={change} close={close} edit={() => setEditing(true)} />}
       </Popover>
       {editing && <EditRun id={row.id} onClose={() => setEditing(false)} />}
+    </>
+  );
+}
+
+function Actions({ row, view, change, close, edit }: MenuProps & { close: () => void; edit: () => void }) {
+  const changing = useChangeRun(row.id);
+  const swap = (list: string[]) => (list.includes(row.id) ? list.filter((one) => one !== row.id) : [...list, row.id]);
+  const then = (act: () => void) => () => {
+    close();
+    act();
+  };
+  return (
+    <>
+      <button type="button" className="item" onClick={then(() => navigate(`/runs/${row.id}`))}>
+        Open
+      </button>
+      <button type="button" className="item" onClick={then(edit)}>
+        Name, tags, notes
+      </button>
+      <button type="button" className="item" onClick={then(() => change({ pin: swap(view.pin) }))}>
+        {view.pin.includes(row.id) ? "Unpin" : "Pin to the top"}
+      </button>
+      <button type="button" className="item" onClick={then(() => change({ hide: swap(view.hide), sel: view.sel.filter((one) => one !== row.id) }))}>
+        Hide
+      </button>
+      <button type="button" className="item" onClick={then(() => void navigator.clipboard.writeText(row.id))}>
+        Copy id <small className="mono">{row.id}</small>
+      </button>
+      <div className="swatches" role="group" aria-label="Colour">
+        {Array.from({ length: colours }, (_, at) => (
+          <button
+            key={at}
+            type="button"
+            aria-label={`colour ${at + 1}`}
+            aria-pressed={row.colour === at}
+            style={{ background: colourVar(at) }}
+            onClick={then(() => changing.mutate({ tags: { [colourTag]: String(at + 1) } }))}
+          />
+        ))}
+      </div>
     </>
   );
 }

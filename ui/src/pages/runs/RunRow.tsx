@@ -1,3 +1,4 @@
+import { memo } from "react";
 import { Grade, Status, Verdict } from "../../parts/Badge";
 import { Icon } from "../../parts/Icon";
 import { Link } from "../../parts/Link";
@@ -23,7 +24,8 @@ interface Props {
   toggle: (id: string) => void;
 }
 
-export function RunRow({ row, index, top, charted, current, pinned = false, inset = false, columns, view, change, toggle }: Props) {
+/** Drawn again only when something of it changes: while the table is scrolled, most rows stay. */
+export const RunRow = memo(function RunRow({ row, index, top, charted, current, pinned = false, inset = false, columns, view, change, toggle }: Props) {
   const place = top === undefined ? {} : { transform: `translateY(${top}px)` };
   const classes = ["row", charted && "charted", current && "current", pinned && "pinned", inset && "inset", top !== undefined && "placed"];
   if (!row) return <div role="row" className={classes.filter(Boolean).join(" ")} style={place} aria-rowindex={index + 2} aria-busy="true" />;
@@ -60,4 +62,4 @@ export function RunRow({ row, index, top, charted, current, pinned = false, inse
       </div>
     </div>
   );
-}
+});

@@ -113,7 +113,18 @@ export function useRunsById(ids: string[], columns: string[]): Row[] {
   }, [data, ids, wanted]);
 }
 
+const made = new WeakMap<Table, { columns: string[]; rows: Row[] }>();
+
+/** The rows of an answer; the same ones each time, so that what shows them is not drawn again for nothing. */
 export function rowsOf(table: Table, columns: string[]): Row[] {
+  const held = made.get(table);
+  if (held?.columns.join() === columns.join()) return held.rows;
+  const rows = makeRows(table, columns);
+  made.set(table, { columns, rows });
+  return rows;
+}
+
+function makeRows(table: Table, columns: string[]): Row[] {
   return table.ids.map((id, at) => {
     const cells = new Map(columns.map((name, place) => [name, table.columns[place]?.[at] ?? null]));
     const text = (name: string) => {
