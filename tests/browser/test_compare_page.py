@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from browser.conftest import Open, Served, axe
+from projects import Project
+from server.conftest import running
 
 pytest.importorskip("playwright")
 from playwright.sync_api import Page, expect
@@ -137,3 +140,43 @@ def test_importance_is_told_for_a_metric_and_drawn(opened: Open, served: Served)
     page.get_by_role("rowheader", name="alpha").get_by_role("button").click()
     expect(page.locator(".scatter circle")).to_have_count(4)
     assert said(page, "tab") == ["scatter"] and said(page, "across") == ["params.alpha"]
+
+
+def test_media_stand_side_by_side_at_a_step(opened: Open, painted: Served) -> None:
+    runs = "&".join(f"run={run}" for run in painted.runs)
+    page = opened(f"/compare?{runs}&tab=media", address=painted.address)
+    row = page.get_by_role("region", name="samples")
+    expect(row.get_by_role("img")).to_have_count(2)
+    expect(row).to_contain_text("step 4")
+    page.get_by_role("slider", name="step").fill("1")
+    expect(row).to_contain_text("step 2")
+    assert said(page, "step") == ["2"]
+    for at in (0, 1):
+        expect(row.get_by_role("img").nth(at)).to_have_js_property("naturalWidth", 12)
+    assert axe(page) == []
+    page.get_by_label("Find media by name").fill("said")
+    expect(row).to_have_count(0)
+    expect(page.get_by_role("region", name="said").first).to_contain_text("<b>two</b>")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.fixture(scope="module")
+def painted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Two runs that log a picture and a text at steps 0, 2 and 4."""
+    root = tmp_path_factory.mktemp("painted")
+    project = Project(root / "paint", root / "home")
+    project.write(
+        "paint.py",
+        """
+        import sys
+        import anew
+        import numpy as np
+        run = anew.init(name=sys.argv[1])
+        for step in (0, 2, 4):
+            anew.log({"samples": np.full((12, 12, 3), 50 * step, np.uint8), "said": f"<b>{sys.argv[1]}</b>"}, step=step)
+        """,
+    )
+    runs = [project.run("paint.py", name) for name in ("one", "two")]
+    with running(project.root / ".anew") as (address, _):
+        yield Served(address, project, runs)

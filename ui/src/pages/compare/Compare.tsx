@@ -17,9 +17,10 @@ const Curves = lazily(() => import("./Curves"));
 const Parallel = lazily(() => import("./Parallel"));
 const Scatter = lazily(() => import("./Scatter"));
 const Importance = lazily(() => import("./Importance"));
+const Media = lazily(() => import("./Media"));
 
-const parts = { charts: Curves, parallel: Parallel, scatter: Scatter, importance: Importance };
-const tabs = ["differences", "charts", "parallel", "scatter", "importance"] as const;
+const parts = { charts: Curves, parallel: Parallel, scatter: Scatter, importance: Importance, media: Media };
+const tabs = ["differences", "charts", "parallel", "scatter", "importance", "media"] as const;
 
 export default function Compare() {
   const [view, change] = useView(compareDefaults);
@@ -52,6 +53,7 @@ export default function Compare() {
         {view.tab === "parallel" && <Parallel {...common} />}
         {view.tab === "scatter" && <Scatter {...common} />}
         {view.tab === "importance" && <Importance {...common} />}
+        {view.tab === "media" && <Media {...common} />}
         {view.tab === "differences" && <Differences {...common} comparison={comparison.data} />}
       </Suspense>
     </article>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { axisOf, brushOf, numberAt, placeOn, rankCorrelation, reach, readBrushes, takes, tellsNothing, writeBrush } from "./axes";
+import { itemsAt, shelves, stepsOf } from "./media";
 import { bestOf, shownSections, sinks } from "./differences";
 
 describe("an axis", () => {
@@ -67,4 +68,13 @@ it("rows that are the same are shown only when asked for, metrics by one of thei
   const sections = [{ name: "metrics", rows: [{ name: "loss", equal: false, values: [3, 4] }] }, { name: "least", rows: [{ name: "loss", equal: false, values: [1, 2] }] }, { name: "config", rows }];
   expect(shownSections(sections, "least", false, "")).toEqual([{ name: "metrics", rows: sections[1]?.rows }, { name: "config", rows: rows.slice(0, 1) }]);
   expect(shownSections(sections, "metrics", true, "SEED")).toEqual([{ name: "config", rows: rows.slice(1) }]);
+});
+
+it("media stand side by side as they were last at a step", () => {
+  const item = (run: string, key: string, step?: number) => ({ run, key, type: "image/png", digest: `${run}${key}${step}`, ...(step !== undefined && { step }) });
+  const items = [item("a", "x", 0), item("a", "x", 9), item("a", "x", 9), item("b", "x", 4), item("b", "plot.png")];
+  const [x, plot] = shelves(items);
+  expect([x?.name, plot?.name, stepsOf(items)]).toEqual(["x", "plot.png", [0, 4, 9]]);
+  expect(x && [itemsAt(x, "a", 8), itemsAt(x, "a", 9), itemsAt(x, "b", 3)].map((one) => one.length)).toEqual([1, 2, 0]);
+  expect(plot && itemsAt(plot, "b", 0).length).toBe(1);
 });
