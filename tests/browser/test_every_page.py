@@ -10,7 +10,7 @@ import pytest
 from browser.conftest import SIZES, Open, Served, axe
 
 PAGES = {
-    "/": "Latest runs",
+    "/": "index, made anew at any time",
     "/runs": "val/accuracy",
     "/runs?group=params.penalty": "groups by penalty",
     "/runs/{run}": "How far it can be run again",
@@ -19,7 +19,7 @@ PAGES = {
     "/runs/{run}?tab=console": "epoch 0",
     "/runs/{run}?tab=data": "report.txt",
     "/runs/{run}?tab=environment": "scikit-learn",
-    "/runs/{run}?tab=system": "Nothing was measured",
+    "/runs/{run}?tab=system": "system",
 }
 COMPARISONS = {
     "/compare?same=1": "train/loss",
@@ -66,7 +66,7 @@ def _look_at(page: Any, text: str) -> None:
         page.emulate_media(color_scheme=theme)
         page.set_viewport_size(SIZES[size])
         _settled(page, text)
-        assert page.evaluate("document.documentElement.dataset.theme") == theme
+        page.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
         assert axe(page) == [], (theme, size)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), size
         assert page.evaluate("document.querySelector('main').scrollWidth <= innerWidth"), size

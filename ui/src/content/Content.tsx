@@ -67,7 +67,7 @@ interface WrittenProps {
 function Written({ file, kind, part, cut, wrap }: WrittenProps) {
   const [asText, setAsText] = useState(false);
   const text = useMemo(() => new TextDecoder().decode(part.bytes), [part]);
-  const more = useMemo(() => (kind === "binary" ? null : richer(file.path, kind, text, part.bytes, cut)), [file.path, kind, text, part, cut]);
+  const more = useMemo(() => (kind === "binary" ? null : richer(file.path, kind, text, cut)), [file.path, kind, text, cut]);
   const lines = useMemo(() => (kind === "binary" ? hexadecimal(part.bytes) : numbered(kind === "json" ? indented(text) : text)), [kind, text, part]);
   return (
     <>
@@ -120,9 +120,9 @@ interface Richer {
   shown: React.ReactNode;
 }
 
-function richer(label: string, kind: Kind, text: string, bytes: Uint8Array<ArrayBuffer>, cut: boolean): Richer | null {
+function richer(label: string, kind: Kind, text: string, cut: boolean): Richer | null {
   if (kind === "vector") return cut ? null : { name: "Picture", shown: <Vector text={text} label={label} /> };
-  if (kind === "html") return { name: "Page", shown: <Page bytes={bytes} label={label} /> };
+  if (kind === "html") return { name: "Page", shown: <Page text={text} label={label} /> };
   if (kind === "table") return asTable(label, parseCsv(text, cut), cut);
   if (kind !== "json" || cut) return null;
   const value = parsed(text);

@@ -1,14 +1,15 @@
 /** Pictures, sounds, films and pages that a run made: hostile until shown otherwise, so never in our own document. */
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { Dialog } from "../parts/Dialog";
+import { tamed } from "./tamed";
 
-function useBlob(bytes: Uint8Array<ArrayBuffer>, mime: string, before = ""): string {
+function useBlob(content: Uint8Array<ArrayBuffer> | string, mime: string): string {
   const [url, setUrl] = useState("");
   useEffect(() => {
-    const made = URL.createObjectURL(new Blob([before, bytes], { type: mime }));
+    const made = URL.createObjectURL(new Blob([content], { type: mime }));
     setUrl(made);
     return () => URL.revokeObjectURL(made);
-  }, [bytes, mime, before]);
+  }, [content, mime]);
   return url;
 }
 
@@ -69,12 +70,10 @@ export function Film({ bytes, mime, label }: Props) {
   return <video className="film" controls src={url || undefined} aria-label={label} />;
 }
 
-// Our own policy holds in the frame, too, as in all that is made from a blob. This one lets not even our server be asked.
-const shut = `<!doctype html><meta charset="utf-8"><meta http-equiv="content-security-policy" content="default-src 'none'; img-src data:">`;
-
 /** A page in a frame of no origin that runs no script, sends no form and asks for nothing. */
-export function Page({ bytes, label }: { bytes: Uint8Array<ArrayBuffer>; label: string }) {
-  const url = useBlob(bytes, "text/html;charset=utf-8", shut);
+export function Page({ text, label }: { text: string; label: string }) {
+  const page = useMemo(() => tamed(text), [text]);
+  const url = useBlob(page, "text/html;charset=utf-8");
   return (
     <>
       {url && <iframe className="sandboxed" sandbox="" referrerPolicy="no-referrer" src={url} title={label} />}

@@ -6,6 +6,7 @@ import type { Code, Document } from "../schema";
 import { curveOf, distributionOf, kindOf, matrixOf, parseCsv, specOf, tableOf } from "./kinds";
 import { filtered, sorted } from "./RowsTable";
 import { simply } from "./specs";
+import { tamed } from "./tamed";
 import { ticks } from "./ticks";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -122,4 +123,10 @@ it("git's difference is cut by file", () => {
     { path: "x y.py", text: "@@ -1 +1 @@\n-a\n+diff --git b" },
     { path: "p", text: "old mode 1" },
   ]);
+});
+
+it("of a page nothing is left that runs or asks, and its words are", () => {
+  const page = tamed(`<SCRIPT src=x>a</script><iframe\tsrc="y"><img src="http://z" onerror='1'><img src="data:image/png,1"><p style="color:red">style = on</p><frames>`);
+  expect(page).not.toMatch(/<script|<iframe| src="http| onerror| style="/i);
+  for (const kept of ['src="data:image/png,1"', ">style = on</p>", "<frames>", "</x-script hidden>"]) expect(page).toContain(kept);
 });
