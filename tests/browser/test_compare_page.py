@@ -30,7 +30,7 @@ def row(page: Page, name: str) -> list[str]:
 
 
 def test_the_runs_in_the_charts_are_compared(opened: Open) -> None:
-    page = opened("/runs?q=status%20%3D%20'finished'")
+    page = opened("/runs?q=params.alpha%20%3E%200")
     page.get_by_role("link", name="Compare 4").click()
     expect(page.get_by_role("list", name="Compared runs").get_by_role("link")).to_have_count(4)
     assert len(said(page, "run")) == 4
@@ -161,9 +161,27 @@ def test_media_stand_side_by_side_at_a_step(opened: Open, painted: Served) -> No
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_a_metric_runs_along_the_axis(opened: Open, painted: Served) -> None:
+    runs = "&".join(f"run={run}" for run in painted.runs)
+    page = opened(f"/compare?{runs}&tab=charts", address=painted.address)
+    page.get_by_label("X axis").select_option("epoch")
+    chart = page.get_by_role("img", name="loss: 2 lines, epoch 0 to 1")
+    expect(chart).to_be_visible()
+    assert said(page, "x") == ["metric:epoch"]
+    area = chart.locator(".u-over")
+    box = area.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 20, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**zoom=0.**")
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+
+
 @pytest.fixture(scope="module")
 def painted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Two runs that log a picture and a text at steps 0, 2 and 4."""
+    """Two runs that log a picture, a text and two metrics at steps 0, 2 and 4."""
     root = tmp_path_factory.mktemp("painted")
     project = Project(root / "paint", root / "home")
     project.write(
@@ -175,6 +193,7 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         run = anew.init(name=sys.argv[1])
         for step in (0, 2, 4):
             anew.log({"samples": np.full((12, 12, 3), 50 * step, np.uint8), "said": f"<b>{sys.argv[1]}</b>"}, step=step)
+            anew.log({"loss": 1 / (step + 1), "epoch": step / 4}, step=step)
         """,
     )
     runs = [project.run("paint.py", name) for name in ("one", "two")]

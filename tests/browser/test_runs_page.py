@@ -141,7 +141,7 @@ def test_charts_zoom_together_and_tell_what_they_show(page: Page) -> None:
 
 def test_charts_are_saved_and_read_as_tables(page: Page) -> None:
     card = page.locator("figure").filter(has=page.get_by_role("heading", name="val/accuracy"))
-    for item, ending in (("Save what is drawn as CSV", ".csv"), ("Save as PNG", ".png")):
+    for item, ending in (("Save what is drawn as CSV", ".csv"), ("Save as PNG", ".png"), ("Save as SVG", ".svg")):
         card.get_by_role("button", name="val/accuracy: more").click()
         with page.expect_download() as download:
             card.get_by_role("button", name=item).click()
@@ -151,6 +151,12 @@ def test_charts_are_saved_and_read_as_tables(page: Page) -> None:
     expect(card.get_by_role("row")).to_have_count(5)
     card.get_by_role("button", name="full screen").click()
     expect(page.get_by_role("dialog", name="val/accuracy").locator(".plot")).to_be_visible()
+
+
+def test_the_columns_that_nobody_chose_fit(page: Page) -> None:
+    grid = page.get_by_role("grid", name="Runs")
+    expect(page.get_by_role("columnheader", name="alpha")).to_be_visible()
+    assert grid.evaluate("grid => grid.scrollWidth <= grid.clientWidth")
 
 
 def test_the_link_to_the_view_is_copied(page: Page) -> None:

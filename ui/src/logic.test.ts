@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { means, nearest, smooth, yRange } from "./charts/lines";
+import { isClock, makeLines, means, nearest, smooth, yRange } from "./charts/lines";
+import { svgOf } from "./charts/svg";
 import { colourOf, colours, dashesFor, hash } from "./colour";
 import { ago, bytes, command, label, number, span } from "./format";
 import { pieces } from "./pages/run/ansi";
 import { joined, nothing } from "./pages/run/printed";
+import { chosenColumns } from "./pages/runs/data";
 import { hintFor, take, tokens } from "./parts/query";
 import { toCsv } from "./save";
 import { readView, writeView } from "./url";
@@ -110,4 +112,30 @@ it("what comes to a console goes on where its stream left off", () => {
   const second = joined(first, { pieces: [piece("stdout", "0%\nend")], after: "b", more: false });
   expect(second.lines.map(({ stream, text }) => `${stream} ${text}`)).toEqual(["stdout one", "stdout 50%", "stderr oh", "stdout end"]);
   expect(joined(second, { pieces: [], after: "b", more: false })).toBe(second);
+});
+
+it("a metric can run along the axis: others lie where it was at their steps", () => {
+  const series = (metric: string, steps: number[], values: number[]) => ({ run: "a", metric, steps, values, total: steps.length });
+  const run = { id: "a", name: "a", colour: 0, dash: [], created: 0 };
+  const clock = series("epoch", [0, 10, 20], [0, 1, 2]);
+  const [line] = makeLines([series("loss", [0, 5, 25], [3, 2, 1])], [run], "metric:epoch", 0, [clock]);
+  expect(line?.xs).toEqual([0, 0.5, 2]);
+  expect(makeLines([series("loss", [0], [3])], [run], "metric:epoch", 0, [])).toEqual([]);
+  expect(["epoch", "train/epoch", "epochs", "global_step", "step_time", "epoch_loss"].map(isClock)).toEqual([true, true, true, true, false, false]);
+});
+
+it("columns are chosen by themselves as there is room for them, some metrics and some settings", () => {
+  const column = (space: string, label: string) => ({ name: `${space === "config" ? "params" : space}.${label}`, label, space, runs: 9, varies: true, number: true });
+  const columns = [...["a", "b", "c", "epoch"].map((name) => column("metrics", name)), ...["p", "q"].map((name) => column("config", name))];
+  expect(chosenColumns([], columns, 60 * 3)).toEqual(["metrics.a", "params.p", "created"]);
+  expect(chosenColumns([], columns)).toEqual(["metrics.a", "metrics.b", "metrics.c", "params.p", "params.q", "duration", "created"]);
+  expect(chosenColumns(["x"], columns, 0)).toEqual(["x"]);
+});
+
+it("a chart as SVG says what it shows, and what a run is called is text", () => {
+  const line = { id: "a", name: "<script>&\0", colour: 1, dash: [6, 4], xs: [1, 2, 3], ys: [1, null, 100], raw: [1, 2, 100], low: [0.5, 1, 50], high: [2, 3, 200] };
+  const svg = svgOf({ lines: [line], x: [1, 3], y: [0.1, 1000], axis: "metric:epoch", log: true, focus: null }, "loss > 1", (name) => `c${name.slice(2)}`);
+  expect(svg).toContain("&lt;script&gt;&amp;</text>");
+  for (const part of ["loss &gt; 1", ">epoch<", 'stroke="crun1"', 'stroke-dasharray="6 4"', ">1000<", ">100<"]) expect(svg).toContain(part);
+  expect(svg).not.toMatch(/NaN|undefined|Infinity/);
 });

@@ -3,8 +3,9 @@ import "uplot/dist/uPlot.min.css";
 import { colourVar } from "../colour";
 import { number } from "../format";
 import { useShade } from "../theme";
-import { type Drawing, Frame, type Mark, type Pointer, xLabel } from "./frame";
-import { extent, type Line, nearest, type Range, type XAxis, yRange } from "./lines";
+import { type Drawing, Frame, type Mark, type Pointer } from "./frame";
+import { xLabel } from "./labels";
+import { clockOf, extent, type Line, nearest, type Range, type XAxis, yRange } from "./lines";
 import { inTurn } from "./turns";
 
 interface Props {
@@ -20,10 +21,10 @@ interface Props {
   height: number;
   mark?: Mark | undefined;
   onZoom: (range: Range | null) => void;
-  canvas?: (canvas: () => HTMLCanvasElement | undefined) => void;
+  hold?: (frame: () => Frame | null) => void;
 }
 
-export function Chart({ title, lines, whole, axis, zoom, log, clip, width, height, mark, onZoom, canvas }: Props) {
+export function Chart({ title, lines, whole, axis, zoom, log, clip, width, height, mark, onZoom, hold }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const frame = useRef<Frame | null>(null);
   const [pointer, setPointer] = useState<Pointer | null>(null);
@@ -54,8 +55,8 @@ export function Chart({ title, lines, whole, axis, zoom, log, clip, width, heigh
   }, []);
   useEffect(() => frame.current?.resize(width, height), [width, height]);
   useEffect(() => frame.current?.draw({ ...drawing, focus }), [drawing, focus, shade]);
-  const held = useCallback(() => frame.current?.canvas, []);
-  useEffect(() => canvas?.(held), [canvas, held]);
+  const held = useCallback(() => frame.current, []);
+  useEffect(() => hold?.(held), [hold, held]);
 
   return (
     <div className="plot" ref={box} role="img" aria-label={`${title}: ${summary(whole, axis)}${mark ? `; ${mark.text}` : ""}`} style={{ height }}>
@@ -77,7 +78,7 @@ export function summary(lines: Line[], axis: XAxis): string {
   const most = ranges.reduce((best, one) => ((one.range?.[1] ?? -Infinity) > (best.range?.[1] ?? -Infinity) ? one : best), ranges[0] ?? { line: null, range: null });
   if (!least.line || !most.line || !least.range || !most.range) return "no points";
   const x = extent(lines.flatMap((line) => extent(line.xs) ?? [])) ?? [0, 0];
-  const seen = `${axis} ${xLabel(x[0], axis, x[1] - x[0])} to ${xLabel(x[1], axis, x[1] - x[0])}`;
+  const seen = `${clockOf(axis) || axis} ${xLabel(x[0], axis, x[1] - x[0])} to ${xLabel(x[1], axis, x[1] - x[0])}`;
   const ends = `lowest ${number(least.range[0])} in ${least.line.name}, highest ${number(most.range[1])} in ${most.line.name}`;
   return `${lines.length === 1 ? "one line" : `${lines.length} lines`}, ${seen}; ${ends}`;
 }
@@ -120,7 +121,7 @@ function Readings({ drawing, pointer, near, width }: { drawing: Drawing; pointer
   return (
     <div className="readings" style={place} aria-hidden="true">
       <header>
-        {drawing.axis} {xLabel(near.find((one) => one.closest)?.x ?? pointer.x, drawing.axis, 60)}
+        {clockOf(drawing.axis) || drawing.axis} {xLabel(near.find((one) => one.closest)?.x ?? pointer.x, drawing.axis, 60)}
       </header>
       {near.map((one) => (
         <div key={one.line.id} className={one.closest ? "on" : ""}>

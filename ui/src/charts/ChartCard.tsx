@@ -6,11 +6,13 @@ import { Dialog } from "../parts/Dialog";
 import { Icon } from "../parts/Icon";
 import { Popover } from "../parts/Popover";
 import { save, toCsv } from "../save";
+import { css } from "../theme";
 import { Chart } from "./Chart";
-import type { Mark } from "./frame";
+import type { Frame, Mark } from "./frame";
 import { type ChartRun, extent, type Line, makeLines } from "./lines";
 import { useSeries } from "./series";
 import type { ChartSettings } from "./settings";
+import { svgOf } from "./svg";
 
 interface Props {
   metric: string;
@@ -39,20 +41,20 @@ function Card({ metric, runs, settings, height, mark, onFull }: Props & { onFull
   const box = useRef<HTMLElement>(null);
   const { width, seen } = useBox(box);
   const { x, smooth, zoom, log, clip, setZoom } = settings;
-  const { series, whole, isFetching, error } = useSeries(metric, runs, width, x, zoom, seen);
-  const lines = useMemo(() => makeLines(series ?? [], runs, x, smooth), [series, runs, x, smooth]);
-  const all = useMemo(() => (whole === series ? lines : makeLines(whole ?? [], runs, x, smooth)), [whole, series, lines, runs, x, smooth]);
+  const { series, whole, clocks, isFetching, error } = useSeries(metric, runs, width, x, zoom, seen);
+  const lines = useMemo(() => makeLines(series ?? [], runs, x, smooth, clocks), [series, runs, x, smooth, clocks]);
+  const all = useMemo(() => (whole === series ? lines : makeLines(whole ?? [], runs, x, smooth, clocks)), [whole, series, lines, runs, x, smooth, clocks]);
   const [asTable, setAsTable] = useState(false);
-  const canvas = useRef<() => HTMLCanvasElement | undefined>(() => undefined);
-  const hold = useCallback((found: () => HTMLCanvasElement | undefined) => {
-    canvas.current = found;
+  const frame = useRef<() => Frame | null>(() => null);
+  const hold = useCallback((found: () => Frame | null) => {
+    frame.current = found;
   }, []);
   const common = { title: metric, lines, whole: all, axis: x, zoom, log, clip, width, height, mark, onZoom: setZoom };
   return (
     <figure className="chart card" ref={box} aria-busy={isFetching}>
       <figcaption>
         <h3>{metric}</h3>
-        <CardMenu metric={metric} lines={lines} axis={x} canvas={() => canvas.current()} asTable={asTable} setAsTable={setAsTable} />
+        <CardMenu metric={metric} lines={lines} axis={x} frame={() => frame.current()} asTable={asTable} setAsTable={setAsTable} />
         <button type="button" className="quiet" onClick={onFull} aria-label={`${metric}: full screen, or back`} title="Full screen">
           <Icon name="expand" />
         </button>
@@ -60,7 +62,7 @@ function Card({ metric, runs, settings, height, mark, onFull }: Props & { onFull
       {asTable ? (
         <LinesTable lines={all} height={height} />
       ) : width > 0 && seen && series ? (
-        lines.length ? <Chart {...common} canvas={hold} /> : <Note height={height} text="None of these runs logged it." />
+        lines.length ? <Chart {...common} hold={hold} /> : <Note height={height} text="None of these runs logged it." />
       ) : (
         <Note height={height} text={error ? error.message : ""} />
       )}
@@ -80,12 +82,12 @@ interface MenuProps {
   metric: string;
   lines: Line[];
   axis: string;
-  canvas: () => HTMLCanvasElement | undefined;
+  frame: () => Frame | null;
   asTable: boolean;
   setAsTable: (on: boolean) => void;
 }
 
-function CardMenu({ metric, lines, axis, canvas, asTable, setAsTable }: MenuProps) {
+function CardMenu({ metric, lines, axis, frame, asTable, setAsTable }: MenuProps) {
   const name = metric.replace(/[^\w.-]+/g, "-");
   const points = () => lines.flatMap((line) => line.xs.map((x, row) => [line.name, x, (line.raw ?? line.ys)[row] ?? "", line.ys[row] ?? ""]));
   return (
@@ -107,15 +109,22 @@ function CardMenu({ metric, lines, axis, canvas, asTable, setAsTable }: MenuProp
               type="button"
               className="item"
               disabled={asTable}
-              onClick={then(() => canvas()?.toBlob((blob) => blob && save(`${name}.png`, blob)))}
+              onClick={then(() => frame()?.canvas.toBlob((blob) => blob && save(`${name}.png`, blob)))}
             >
               Save as PNG
+            </button>
+            <button type="button" className="item" disabled={asTable} onClick={then(() => saveSvg(name, metric, frame()))}>
+              Save as SVG
             </button>
           </>
         );
       }}
     </Popover>
   );
+}
+
+function saveSvg(name: string, title: string, frame: Frame | null): void {
+  if (frame) save(`${name}.svg`, new Blob([svgOf(frame.shown, title, css)], { type: "image/svg+xml" }));
 }
 
 function LinesTable({ lines, height }: { lines: Line[]; height: number }) {

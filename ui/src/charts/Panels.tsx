@@ -4,7 +4,7 @@ import { Icon } from "../parts/Icon";
 import type { SetView } from "../url";
 import { ChartCard } from "./ChartCard";
 import "./charts.css";
-import type { ChartRun } from "./lines";
+import { type ChartRun, isClock } from "./lines";
 import { type ChartSettings, type ChartView, useSettings } from "./settings";
 
 const heights: Record<string, number> = { s: 150, m: 210, l: 340 };
@@ -21,7 +21,7 @@ export function Panels({ metrics, runs, view, change }: Props) {
   const sections = useMemo(() => sectionsOf(metrics, view.metric), [metrics, view.metric]);
   return (
     <div className={`panels size-${view.size}`}>
-      <Toolbar view={view} change={change} />
+      <Toolbar view={view} change={change} metrics={metrics} />
       {sections.length === 0 && <p className="note">{view.metric ? "No metric of these runs has that in its name." : "Nothing was logged yet."}</p>}
       {sections.map(([name, members]) => (
         <Section key={name} name={name} metrics={members} runs={runs} settings={settings} view={view} change={change} />
@@ -61,7 +61,7 @@ function Section({ name, metrics, runs, settings, view, change }: SectionProps) 
   );
 }
 
-/** By what stands before the first slash; metrics without one come first, those of the machine last. */
+/** By what stands before the first slash; metrics without one come first, clocks and those of the machine last. */
 export function sectionsOf(metrics: string[], part: string): [string, string[]][] {
   const found = new Map<string, string[]>();
   for (const metric of metrics) {
@@ -70,11 +70,13 @@ export function sectionsOf(metrics: string[], part: string): [string, string[]][
     const name = slash > 0 ? metric.slice(0, slash) : "metrics";
     found.set(name, [...(found.get(name) ?? []), metric]);
   }
-  const rank = (name: string) => (name === "system" ? 2 : name === "metrics" ? 0 : 1);
-  return [...found].sort(([one], [other]) => rank(one) - rank(other) || one.localeCompare(other));
+  // What only says how far a run is comes behind what it came to.
+  for (const members of found.values()) members.sort((one, other) => Number(isClock(one)) - Number(isClock(other)));
+  const rank = ([name, members]: [string, string[]]) => (name === "system" ? 3 : members.every(isClock) ? 2 : name === "metrics" ? 0 : 1);
+  return [...found].sort((one, other) => rank(one) - rank(other) || one[0].localeCompare(other[0]));
 }
 
-function Toolbar({ view, change }: { view: ChartView; change: SetView<ChartView> }) {
+function Toolbar({ view, change, metrics }: { view: ChartView; change: SetView<ChartView>; metrics: string[] }) {
   const toggle = (name: "log" | "clip") => change({ [name]: view[name] ? "" : "1" });
   return (
     <div className="toolbar" role="toolbar" aria-label="Charts">
@@ -90,6 +92,11 @@ function Toolbar({ view, change }: { view: ChartView; change: SetView<ChartView>
         <option value="step">step</option>
         <option value="relative">time since start</option>
         <option value="wall">time of day</option>
+        {metrics.filter(isClock).map((metric) => (
+          <option key={metric} value={`metric:${metric}`}>
+            {metric}
+          </option>
+        ))}
       </select>
       <label title="How much of what came before each point keeps. The logged values stay visible behind.">
         smooth

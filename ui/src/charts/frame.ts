@@ -1,7 +1,7 @@
 /** A chart's frame is uPlot's: axes, zoom, cursor. The lines are painted here, each with x values of its own. */
 import uPlot from "uplot";
-import { number } from "../format";
 import { css } from "../theme";
+import { tick, xLabel } from "./labels";
 import type { Line, Range, XAxis } from "./lines";
 
 export interface Drawing {
@@ -65,6 +65,11 @@ export class Frame {
     if (this.plot.width !== width || this.plot.height !== height) this.plot.setSize({ width, height });
   }
 
+  /** What is drawn now. */
+  get shown(): Drawing {
+    return this.drawing;
+  }
+
   get canvas(): HTMLCanvasElement {
     return this.plot.ctx.canvas;
   }
@@ -122,27 +127,6 @@ function pointerOf(plot: uPlot): Pointer | null {
   if (left < 0) return null;
   const y = plot.posToVal(top, "y");
   return { x: plot.posToVal(left, "x"), y, left: left + plot.over.offsetLeft, top: top + plot.over.offsetTop };
-}
-
-/** A value of the x axis; `width` is how much of it is seen. */
-export function xLabel(value: number, axis: XAxis, width: number): string {
-  if (axis === "step") return Math.abs(value) >= 1e4 && value % 100 === 0 ? `${number(value / 1000)}k` : number(value, 6).replace(/\.0+$/, "");
-  if (axis === "relative") return relative(value, width);
-  const date = new Date(value * 1000);
-  const clock = date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", ...(width < 600 && { second: "2-digit" }) });
-  return width > 2 * 86400 ? date.toLocaleDateString(undefined, { day: "numeric", month: "short" }) : clock;
-}
-
-function relative(seconds: number, width: number): string {
-  const [size, unit] = width > 2 * 86400 ? [86400, "d"] : width > 7200 ? [3600, "h"] : width > 180 ? [60, "min"] : [1, "s"];
-  return `${Number((seconds / Number(size)).toPrecision(4))} ${unit}`;
-}
-
-function tick(value: number | null): string {
-  if (value === null) return "";
-  const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(1).replace(".0e", "e").replace("e+", "e");
-  return String(Number(value.toPrecision(6)));
 }
 
 const letterPixels = 6.4;

@@ -2,7 +2,19 @@
 import { colourOf, dashesFor } from "../colour";
 import type { Series } from "../schema";
 
-export type XAxis = "step" | "relative" | "wall";
+/** `metric:epoch` is the value that the metric "epoch" had at that step. */
+export type XAxis = "step" | "relative" | "wall" | `metric:${string}`;
+
+/** The metric that runs along an axis, "" where none does. */
+export function clockOf(x: XAxis): string {
+  return x.startsWith("metric:") ? x.slice(7) : "";
+}
+
+/** Whether a metric counts how far a run is, as others can be drawn over. */
+export function isClock(metric: string): boolean {
+  return /(^|[/_.])(epoch|global_step|iteration|tokens|examples|samples)s?(_seen)?$/i.test(metric);
+}
+
 type Ys = (number | null)[];
 
 /** A run as charts show it. Runs of one `group` are drawn as their mean. */
@@ -30,23 +42,39 @@ export interface Line {
 
 export type Range = [low: number, high: number];
 
-export function makeLines(series: Series[], runs: ChartRun[], x: XAxis, smooth: number): Line[] {
+/** `clocks` are the series of the metric that runs along the axis, where one does. */
+export function makeLines(series: Series[], runs: ChartRun[], x: XAxis, smooth: number, clocks: Series[] = []): Line[] {
   const byRun = new Map(series.map((one) => [one.run, one]));
   const lines: Line[] = [];
   for (const run of runs) {
     const found = byRun.get(run.id);
     if (!found) continue;
     const { id, name, colour, dash } = run;
-    lines.push({ id, name, colour, dash, xs: xsOf(found, run, x), ys: found.values });
+    const xs = xsOf(found, run, x, clocks);
+    if (xs) lines.push({ id, name, colour, dash, xs, ys: found.values });
   }
   if (runs.some((run) => run.group !== undefined)) return means(lines, runs).map((line) => smoothed(line, smooth));
   return lines.map((line) => smoothed(line, smooth));
 }
 
-function xsOf(series: Series, run: ChartRun, x: XAxis): number[] {
+function xsOf(series: Series, run: ChartRun, x: XAxis, clocks: Series[]): number[] | null {
   if (x === "step") return series.steps.map((step) => step ?? 0);
+  if (clockOf(x)) {
+    const clock = clocks.find((one) => one.run === run.id);
+    return clock && clock.steps.length > 0 ? series.steps.map((step) => clockAt(clock, step ?? 0)) : null;
+  }
   const times = series.times ?? [];
   return x === "wall" ? times : times.map((time) => time - run.created);
+}
+
+/** What a clock showed at a step: between two of its points in a straight line, beyond them as at its ends. */
+function clockAt(clock: Series, step: number): number {
+  const steps = clock.steps as number[];
+  const at = placeOf(steps, step);
+  const [x0, x1] = [steps[at] ?? 0, steps[at + 1]];
+  const [y0, y1] = [clock.values[at] ?? 0, clock.values[at + 1]];
+  if (step <= x0 || x1 === undefined || x1 === x0 || y1 === null || y1 === undefined) return y0;
+  return y0 + ((y1 - y0) * (step - x0)) / (x1 - x0);
 }
 
 function smoothed(line: Line, weight: number): Line {

@@ -2,7 +2,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { ask } from "../api";
 import type { Series } from "../schema";
-import { type ChartRun, placeOf, type Range, type XAxis } from "./lines";
+import { type ChartRun, clockOf, placeOf, type Range, type XAxis } from "./lines";
 
 interface Wanted {
   run: string;
@@ -33,15 +33,24 @@ function useDrawn(key: string, wanted: Wanted[], points: number, times: boolean,
 
 export function useSeries(metric: string, runs: ChartRun[], width: number, x: XAxis, zoom: Range | null, seen: boolean) {
   const points = pointsFor(width, runs.length);
-  const timed = x !== "step";
+  const timed = x === "relative" || x === "wall";
+  const clock = clockOf(x);
+  const clocks = useDrawn("clock", runs.map((run) => ({ run: run.id, metric: clock })), points, false, seen && width > 0 && clock !== "");
   const all = runs.map((run) => ({ run: run.id, metric }));
   const base = useDrawn("base", all, points, timed, seen && width > 0);
-  const inside = zoom && base.data ? all.map((one) => within(one, base.data, runs, x, zoom)) : [];
+  const inside = zoom && base.data ? all.map((one) => within(one, (clock ? clocks.data : base.data) ?? [], runs, x, zoom)) : [];
   // What came whole has no more detail to give.
   const deeper = Boolean(base.data?.some((one) => one.total > one.steps.length));
   const detail = useDrawn("zoomed", inside, points, timed, seen && deeper && zoom !== null);
   const series = zoom && deeper ? (detail.data ?? base.data) : base.data;
-  return { series, whole: base.data, isFetching: base.isFetching || detail.isFetching, error: base.error ?? detail.error };
+  const ready = !clock || clocks.data !== undefined;
+  return {
+    series: ready ? series : undefined,
+    whole: base.data,
+    clocks: clocks.data,
+    isFetching: base.isFetching || detail.isFetching || clocks.isFetching,
+    error: base.error ?? detail.error ?? clocks.error,
+  };
 }
 
 /** The steps that lie in `zoom`, and a point beyond on either side so that lines reach the edges. */
@@ -50,7 +59,8 @@ function within(one: Wanted, base: Series[], runs: ChartRun[], x: XAxis, zoom: R
   if (x === "step") return { ...one, from: zoom[0] - margin, to: zoom[1] + margin };
   const series = base.find(({ run }) => run === one.run);
   const start = x === "relative" ? (runs.find(({ id }) => id === one.run)?.created ?? 0) : 0;
-  const times = series?.times ?? [];
+  // Where a metric runs along the axis, `base` is that metric, and its values are what is zoomed into.
+  const times = clockOf(x) ? ((series?.values ?? []) as number[]) : (series?.times ?? []);
   const steps = series?.steps ?? [];
   const from = steps[placeOf(times, zoom[0] + start)];
   const to = steps[Math.min(placeOf(times, zoom[1] + start) + 1, times.length - 1)];

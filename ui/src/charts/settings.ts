@@ -1,7 +1,7 @@
 /** How all charts of a page are drawn; it stands in the address. */
 import { useMemo } from "react";
 import type { SetView } from "../url";
-import type { Range, XAxis } from "./lines";
+import { clockOf, type Range, type XAxis } from "./lines";
 
 export const chartDefaults = {
   x: "step",
@@ -29,7 +29,7 @@ export function useSettings(view: ChartView, change: SetView<ChartView>): ChartS
   const { x, smooth, log, clip, zoom } = view;
   return useMemo(
     () => ({
-      x: x === "relative" || x === "wall" ? x : "step",
+      x: isAxis(x) ? x : "step",
       smooth: Math.min(0.999, Math.max(0, Number(smooth) || 0)),
       log: log === "1",
       clip: clip === "1",
@@ -38,6 +38,10 @@ export function useSettings(view: ChartView, change: SetView<ChartView>): ChartS
     }),
     [x, smooth, log, clip, zoom, change],
   );
+}
+
+function isAxis(text: string): text is XAxis {
+  return text === "relative" || text === "wall" || clockOf(text as XAxis) !== "";
 }
 
 function readRange(text: string): Range | null {

@@ -1,6 +1,6 @@
 /** The workspace: runs at the left, their charts at the right; all of the view in the address. */
 import { useQuery } from "@tanstack/react-query";
-import { useMemo, useRef } from "react";
+import { useMemo, useRef, useSyncExternalStore } from "react";
 import { ApiError, ask } from "../../api";
 import { dashesFor } from "../../colour";
 import type { ChartRun } from "../../charts/lines";
@@ -29,7 +29,8 @@ export default function Runs() {
   const selection = useSelection(view);
   const survey = useColumns(selection);
   const columns = useMemo(() => survey.data ?? [], [survey.data]);
-  const shown = useMemo(() => chosenColumns(view.col, columns), [view.col, columns]);
+  const room = useRoom(view.split);
+  const shown = useMemo(() => chosenColumns(view.col, columns, room), [view.col, columns, room]);
   const asked = useMemo(() => (view.group ? [...new Set([...shown, view.group])] : shown), [shown, view.group]);
   const head = useRows(selection, view.sort, asked, 0, pageRows - 1);
   const chosen = useRunsById(view.sel, asked);
@@ -68,6 +69,20 @@ export default function Runs() {
       </div>
     </div>
   );
+}
+
+const besides = 430; // name, verdict, grade, menu and margins
+const roomStep = 20;
+
+function onResize(act: () => void): () => void {
+  window.addEventListener("resize", act);
+  return () => window.removeEventListener("resize", act);
+}
+
+/** The pixels that the table has for its columns; on a narrow screen it is scrolled, and has as many as it likes. */
+function useRoom(split: string): number {
+  const width = useSyncExternalStore(onResize, () => Math.floor(window.innerWidth / roomStep) * roomStep);
+  return width < 760 ? Number.POSITIVE_INFINITY : (width * (Number(split) || 50)) / 100 - besides;
 }
 
 /** The runs in the charts: those that are chosen, else the first of the table; pinned ones always. */

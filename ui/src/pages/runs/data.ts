@@ -2,7 +2,9 @@
 import { keepPreviousData, useQueries, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { ask } from "../../api";
+import { isClock } from "../../charts/lines";
 import { colourOf } from "../../colour";
+import { label } from "../../format";
 import type { Column, Table } from "../../schema";
 import type { RunsView } from "./view";
 
@@ -58,18 +60,35 @@ export function useColumns(selection: Selection) {
 const mostMetrics = 4;
 const mostSettings = 4;
 
-/** The columns that are chosen, or those that tell the runs apart. */
-export function chosenColumns(chosen: string[], columns: Column[]): string[] {
+/** The columns that are chosen, or those that tell the runs apart, as many of them as there is room for. */
+export function chosenColumns(chosen: string[], columns: Column[], roomPixels = Number.POSITIVE_INFINITY): string[] {
   if (chosen.length) return chosen;
   // A schedule that is logged under the name of its setting ends where it ends: the setting says more.
   const settings = new Set(columns.filter((one) => one.space === "config").map((one) => one.label));
   const varying = (space: string, most: number) =>
     columns
-      .filter((one) => one.space === space && one.varies && !(space === "metrics" && settings.has(one.label)))
+      .filter((one) => one.space === space && one.varies && !(space === "metrics" && (settings.has(one.label) || isClock(one.label))))
       .sort((one, other) => other.runs - one.runs)
       .slice(0, most)
       .map((one) => one.name);
-  return [...varying("metrics", mostMetrics), ...varying("config", mostSettings), "duration", "created"];
+  const [metrics, config] = [varying("metrics", mostMetrics), varying("config", mostSettings)];
+  // In turn, so that a narrow table has some of each.
+  const wanted = ["created", ...metrics.flatMap((name, at) => [name, config[at] ?? []].flat()), ...config.slice(metrics.length), "duration"];
+  const fitting = new Set<string>();
+  let left = roomPixels;
+  for (const name of wanted) {
+    left -= usualWidth(label(name));
+    if (left >= 0 || fitting.size < fewest) fitting.add(name);
+  }
+  return [...metrics, ...config, "duration", "created"].filter((name) => fitting.has(name));
+}
+
+const fewest = 3;
+const letterPixels = 6.9;
+
+/** About how wide a column is, before its values are known. */
+function usualWidth(title: string): number {
+  return Math.max(58, Math.max(title.length + 1.5, 6) * letterPixels + 18);
 }
 
 /** The pages of rows from `first` to `last`, and how many rows there are. */
