@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 
 from anew.errors import UsageError
@@ -26,17 +27,19 @@ async def take_in(objects: Objects, parts: AsyncIterator[bytes], size: int) -> F
     pipe = _Pipe()
     storing = asyncio.create_task(asyncio.to_thread(_store, objects, pipe, size))
     try:
-        came = 0
-        block = bytearray()
+        came = waiting = 0
+        block: list[bytes] = []
         async for part in parts:
             came += len(part)
             if came > size:
                 raise UsageError(f"more came than the {size:,} bytes that were announced")
-            block += part
-            if len(block) >= BLOCK_BYTES:
-                await asyncio.to_thread(pipe.put, bytes(block))
-                block.clear()
-        await asyncio.to_thread(pipe.put, bytes(block))
+            block.append(part)
+            waiting += len(part)
+            if waiting >= BLOCK_BYTES:
+                if not pipe.put_at_once(block):
+                    await asyncio.to_thread(pipe.put, block)
+                block, waiting = [], 0
+        await asyncio.to_thread(pipe.put, block)
     finally:
         pipe.end()
         # Also when this is cancelled: the thread has seen the end, and ours is to wait for it.
@@ -53,14 +56,23 @@ def _store(objects: Objects, pipe: _Pipe, size: int) -> FileRef:
 
 
 class _Pipe:
-    """Blocks of bytes from one thread to another."""
+    """Blocks from one thread to another, each in the parts in which it came: nothing is copied on the way."""
 
     def __init__(self) -> None:
-        self._blocks: queue.Queue[bytes] = queue.Queue(_BLOCKS)
+        self._blocks: queue.Queue[list[bytes]] = queue.Queue(_BLOCKS)
         self._ended = False
-        self._rest = memoryview(b"")
+        self._rest: deque[bytes] = deque()
+        self._taken = 0  # of the first part of the rest
 
-    def put(self, block: bytes) -> None:
+    def put_at_once(self, block: list[bytes]) -> bool:
+        """Whether there was room."""
+        try:
+            self._blocks.put_nowait(block)
+        except queue.Full:
+            return self._ended
+        return True
+
+    def put(self, block: list[bytes]) -> None:
         """Wait until there is room. When the other side has gone, the block goes nowhere."""
         while not self._ended:
             try:
@@ -75,26 +87,30 @@ class _Pipe:
 
     def read(self, count: int) -> bytes:
         """The next `count` bytes; fewer only at the end."""
-        parts = []
+        parts: list[bytes | memoryview] = []
         while count:
             if not self._rest:
-                block = self._next()
-                if not block:
+                self._rest.extend(self._next())
+                if not self._rest:
                     break
-                self._rest = memoryview(block)
-            part, self._rest = self._rest[:count], self._rest[count:]
+            first = self._rest[0]
+            part = memoryview(first)[self._taken : self._taken + count] if self._taken or len(first) > count else first
             parts.append(part)
             count -= len(part)
+            self._taken += len(part)
+            if self._taken == len(first):
+                self._rest.popleft()
+                self._taken = 0
         return b"".join(parts)
 
-    def _next(self) -> bytes:
+    def _next(self) -> list[bytes]:
         while True:
             ended = self._ended  # asked first: what was put before the end is there now
             try:
                 return self._blocks.get(timeout=0 if ended else _LOOK_EVERY_S)
             except queue.Empty:
                 if ended:
-                    return b""
+                    return []
 
 
 async def give_out(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
