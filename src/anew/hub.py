@@ -25,6 +25,7 @@ from anew.store.objects import Objects
 from anew.store.objects.disk import flush_files
 from anew.store.objects.values import FileRef
 from anew.store.uploads import Uploads
+from anew.views import Views
 
 _MOST_OPEN = 256
 _MOST_WATCHED = 10_000
@@ -82,6 +83,7 @@ class Hub:
         self.ledger = Ledger(store.ledger)
         self._uploads = Uploads(store.root / "uploads")
         self.projects = Projects(self.ledger)
+        self.views = Views(self.ledger)
         self.registry = Registry(self.ledger)
         self._index = {kind: Index(store.root, kind) for kind in KINDS}
         self._writers: OrderedDict[tuple[str, str], JournalWriter] = OrderedDict()

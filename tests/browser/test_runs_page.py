@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from browser.conftest import Open, Served
+from browser.conftest import Open, Served, axe
 
 pytest.importorskip("playwright")
 from playwright.sync_api import Page, expect
@@ -151,6 +151,66 @@ def test_charts_are_saved_and_read_as_tables(page: Page) -> None:
     expect(card.get_by_role("row")).to_have_count(5)
     card.get_by_role("button", name="full screen").click()
     expect(page.get_by_role("dialog", name="val/accuracy").locator(".plot")).to_be_visible()
+
+
+def test_charts_are_moved_widened_and_taken_off(page: Page) -> None:
+    heads = page.get_by_role("region", name="val", exact=True).get_by_role("heading", level=3)
+    expect(heads).to_have_text(["val/accuracy", "val/loss"])
+    heads.nth(1).drag_to(heads.nth(0))
+    expect(heads).to_have_text(["val/loss", "val/accuracy"])
+    assert said(page, "order") == ["val/loss", "val/accuracy"]
+    card = page.locator("figure").filter(has=page.get_by_role("heading", name="val/loss"))
+    before = card.bounding_box()
+    card.hover()
+    corner = card.get_by_role("button", name="val/loss: as wide as the row").bounding_box()
+    assert before is not None and corner is not None
+    page.mouse.move(corner["x"] + 10, corner["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(corner["x"] + 120, corner["y"] + 10, steps=4)
+    page.mouse.up()
+    assert said(page, "wide") == ["val/loss"]
+    after = card.bounding_box()
+    assert after is not None and after["width"] > 1.5 * before["width"]
+    card.get_by_role("button", name="val/loss: more").click()
+    card.get_by_role("button", name="Take off").click()
+    expect(heads).to_have_text(["val/accuracy"])
+    page.reload()
+    expect(heads).to_have_text(["val/accuracy"])
+    page.get_by_role("button", name="Charts that are taken off").click()
+    page.get_by_role("dialog").get_by_role("button", name="val/loss").click()
+    expect(heads).to_have_text(["val/loss", "val/accuracy"])
+    card.get_by_role("button", name="val/loss: more").click()
+    card.get_by_role("button", name="Move behind val/accuracy").click()
+    expect(heads).to_have_text(["val/accuracy", "val/loss"])
+
+
+def test_a_view_is_saved_for_everybody(page: Page, opened: Open) -> None:
+    page.get_by_role("combobox", name="Filter runs").fill("params.penalty = 'l1'")
+    expect(page.locator(".rows [role=row]")).to_have_count(1)
+    page.get_by_role("button", name="Views").click()
+    expect(page.get_by_text("Nobody has saved a view yet.")).to_be_visible()
+    page.get_by_label("Name of this view").fill("<i>l1</i> / only")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("button", name="<i>l1</i> / only", exact=True)).to_be_visible()
+    assert axe(page) == []
+    other = opened("/runs")
+    expect(other.locator(".rows [role=row]").nth(1)).to_be_visible()
+    other.get_by_role("button", name="Views").click()
+    other.get_by_role("button", name="<i>l1</i> / only", exact=True).click()
+    expect(other.locator(".rows [role=row]")).to_have_count(1)
+    assert said(other, "q") == ["params.penalty = 'l1'"]
+    other.get_by_role("button", name="Views").click()
+    other.get_by_role("button", name="Forget").click()
+    expect(other.get_by_text("Nobody has saved a view yet.")).to_be_visible()
+
+
+def test_groups_are_drawn_as_their_means(opened: Open) -> None:
+    page = opened("/runs?q=params.alpha%20%3E%200&group=params.penalty")
+    expect(page.get_by_role("img", name="val/loss: 2 lines, step 0 to 39")).to_be_visible()
+    page.get_by_role("img", name="val/loss").hover(position={"x": 200, "y": 90})
+    expect(page.locator(".readings").first).to_contain_text("l2 (3)")
+    page.get_by_label("X axis").select_option("relative")
+    expect(page.get_by_role("img", name="val/loss: 2 lines, relative")).to_be_visible()
 
 
 def test_the_columns_that_nobody_chose_fit(page: Page) -> None:

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { isClock, makeLines, means, nearest, smooth, yRange } from "./charts/lines";
+import { moveTo, panelOf, sectionsOf } from "./charts/layout";
+import { groupsOf, isClock, makeLines, meanLines, means, nearest, smooth, yRange } from "./charts/lines";
+import { chartDefaults } from "./charts/settings";
 import { svgOf } from "./charts/svg";
 import { colourOf, colours, dashesFor, hash } from "./colour";
 import { ago, bytes, command, label, number, span } from "./format";
@@ -138,4 +140,31 @@ it("a chart as SVG says what it shows, and what a run is called is text", () => 
   expect(svg).toContain("&lt;script&gt;&amp;</text>");
   for (const part of ["loss &gt; 1", ">epoch<", 'stroke="crun1"', 'stroke-dasharray="6 4"', ">1000<", ">100<"]) expect(svg).toContain(part);
   expect(svg).not.toMatch(/NaN|undefined|Infinity/);
+});
+
+describe("charts", () => {
+  const view = { ...chartDefaults, order: ["val/b", "val/a"], off: ["x"] };
+  it("stand by prefix, in the order that is said, clocks and the machine's last", () => {
+    const metrics = ["epoch", "loss", "system/cpu", "val/a", "val/b", "val/c", "x"];
+    expect(sectionsOf(metrics, view)).toEqual([["metrics", ["loss", "epoch"]], ["val", ["val/b", "val/a", "val/c"]], ["system", ["system/cpu"]]]);
+    expect(sectionsOf(["epoch", "val/a"], { ...view, metric: "E" })).toEqual([["metrics", ["epoch"]]]);
+  });
+  it("are moved within their section, and the order of the others stays", () => {
+    const said: Partial<typeof chartDefaults>[] = [];
+    const panel = panelOf("val/c", ["val/b", "val/a", "val/c"], { ...view, order: ["loss", "val/b", "val/a"] }, (changes) => said.push(changes));
+    panel.put("val/c", panel.before ?? "");
+    panel.put("other", "val/c");
+    panel.widen(true);
+    panel.hide();
+    expect(said).toEqual([{ order: ["loss", "val/b", "val/c", "val/a"] }, { wide: ["val/c"] }, { off: ["x", "val/c"] }]);
+    expect([moveTo(["a", "b", "c"], "a", "c"), moveTo(["a", "b", "c"], "c", "a")]).toEqual([["b", "c", "a"], ["c", "a", "b"]]);
+  });
+});
+
+it("a group whose mean the server gave says how many runs it is of", () => {
+  const runs = ["a", "b", "c"].map((id) => ({ id, name: id, colour: 0, dash: [], created: 0, group: id === "c" ? "h" : "g" }));
+  const groups = groupsOf(runs);
+  const mean = { xs: [0, 1], mean: [1, 2], low: [0, 0], high: [2, 4] };
+  const lines = meanLines([mean, { xs: [], mean: [], low: [], high: [] }], groups, 0);
+  expect(lines.map(({ name, ys, high }) => [name, ys, high])).toEqual([["g (2)", [1, 2], [2, 4]]]);
 });

@@ -14,6 +14,8 @@ export type Comparison = { runs: ({ id: string; name: string | null; project: st
 export type ComparedRow = { name: string; equal: boolean; values: (string | number | boolean | null)[]; };
 export type MediaList = { media: MediaItem[]; };
 export type MediaItem = { run: string; key: string; digest: string; type: string; step?: number; size?: number; caption?: string; };
+export type MeanList = { means: ({ xs: number[]; mean: number[]; low: number[]; high: number[]; })[]; };
+export type Views = { views: ({ name: string; address: string; saved: number; by: string | null; })[]; };
 export type Groups = { groups: (Record<string, string | number | boolean | null>)[]; total: number; };
 export type Values = { values: (string | number | boolean | null)[]; };
 export type Gap = { grade: string; what: string; why: string; mend: string; };
@@ -52,6 +54,7 @@ export interface Routes {
   "GET /api/v1/ledger": { query?: { after?: Argument; limit?: Argument; }; gives: Ledger; };
   "GET /api/v1/lineage": { query?: { of?: Argument; steps?: Argument; }; gives: Lineage; };
   "GET /api/v1/live": { gives: unknown; };
+  "POST /api/v1/means": { body: { metric: string; groups: string[][]; x?: string; from?: number; to?: number; points?: number; }; gives: MeanList; };
   "POST /api/v1/media": { body: { runs: string[]; }; gives: MediaList; };
   "GET /api/v1/models": { gives: Models; };
   "GET /api/v1/models/{name}": { path: { name: string; }; gives: Model; };
@@ -82,4 +85,7 @@ export interface Routes {
   "POST /api/v1/table": { body: { query?: string; project?: string; reproductions?: boolean; sort?: string[]; columns?: string[]; from?: number; count?: number; }; gives: Table; };
   "GET /api/v1/usage": { gives: Usage; };
   "GET /api/v1/values/{column}": { path: { column: string; }; query?: { holds?: Argument; limit?: Argument; }; gives: Values; };
+  "GET /api/v1/views": { gives: Views; };
+  "POST /api/v1/views/{name}": { path: { name: string; }; body: { address: string; }; gives: Views; };
+  "DELETE /api/v1/views/{name}": { path: { name: string; }; gives: Views; };
 }

@@ -30,8 +30,9 @@ from anew.index.document import Fold
 from anew.index.evaluate import Binder
 from anew.index.importance import Influence, importance
 from anew.index.indexer import Indexer
+from anew.index.means import Mean, mean_of_sources
 from anew.index.query import And, Field, IsNull, Node, Words, mentions, parse, parse_field
-from anew.index.segment import Segment
+from anew.index.segment import Segment, open_segment
 from anew.index.select import Order
 from anew.index.series import Series, Source, draw, join
 from anew.index.survey import Surveyed, survey
@@ -524,6 +525,23 @@ class Index:
 
         return self._ask(question)
 
+    def means(
+        self, groups: Sequence[Sequence[str]], metric: str, x: str, low: float | None, high: float | None, most: int
+    ) -> list[Mean]:
+        """A line for each group of runs; see `means.mean_of_sources`. A run without the metric is left out."""
+
+        def question(catalogue: Catalogue) -> list[Mean]:
+            lines = []
+            for group in groups:
+                rows = [(run, catalogue.row(run)) for run in group]
+                found = [(self._find_source(catalogue, run, metric), row) for run, row in rows if row is not None]
+                began = [float(select.gather(catalogue, "created", np.array([row]))[0][0]) for _, row in found]
+                some = [(source, at) for (source, _), at in zip(found, began, strict=True) if source is not None]
+                lines.append(mean_of_sources(some, x, low, high, most))
+            return lines
+
+        return self._ask(question)
+
     def _source(self, catalogue: Catalogue, run_id: str, metric: str) -> Source:
         if catalogue.row(run_id) is None:
             raise RunNotFound(f"no run {run_id}")
@@ -557,7 +575,7 @@ class Index:
         sql = "select file, data from series where row = ? order by part"
         found = catalogue.db.execute(sql, (row,)).fetchall()
         try:
-            return [_segment(catalogue.folder / file if file else None, data) for file, data in found]
+            return [open_segment(catalogue.folder / file if file else None, data) for file, data in found]
         except FileNotFoundError as error:
             if catalogue.db.execute(sql, (row,)).fetchall() != found:
                 raise  # replaced meanwhile: asked again, it is there
@@ -568,24 +586,3 @@ class Index:
         close = difflib.get_close_matches(metric, names, 1)
         hint = f"; did you mean {close[0]}?" if close else f"; it has {', '.join(names[:10]) or 'none'}"
         return NotFound(f"run {run_id} has no metric {metric}{hint}")
-
-
-def _segment(path: Path | None, data: bytes | None) -> Segment:
-    if path is None:
-        assert data is not None
-        held = data
-        return Segment(lambda offset, size: held[offset : offset + size], len(held), "a segment in the catalogue")
-    file = path.open("rb")
-    # The file stays open as long as the segment: it may be replaced meanwhile.
-    return Segment(_Reader(file).read, path.stat().st_size, str(path))
-
-
-class _Reader:
-    def __init__(self, file: Any) -> None:
-        self._file = file
-
-    def read(self, offset: int, size: int) -> bytes:
-        return os.pread(self._file.fileno(), size, offset)
-
-    def __del__(self) -> None:
-        self._file.close()

@@ -5,9 +5,11 @@ See docs/formats.md.
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgpack
@@ -271,6 +273,28 @@ class Segment:
         if mode & ZSTD:
             data = self._unpack.decompress(data)
         return data, bool(mode & DELTA)
+
+
+def open_segment(path: Path | None, data: bytes | None) -> Segment:
+    """The segment in a file, or that in `data`."""
+    if path is None:
+        assert data is not None
+        held = data
+        return Segment(lambda offset, size: held[offset : offset + size], len(held), "a segment in the catalogue")
+    file = path.open("rb")
+    # The file stays open as long as the segment: it may be replaced meanwhile.
+    return Segment(_Reader(file).read, path.stat().st_size, str(path))
+
+
+class _Reader:
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def read(self, offset: int, size: int) -> bytes:
+        return os.pread(self._file.fileno(), size, offset)
+
+    def __del__(self) -> None:
+        self._file.close()
 
 
 def make_cells(points: Arrays, width: int) -> Cells:

@@ -87,6 +87,10 @@ SCHEMAS: dict[str, Schema] = {
     "ComparedRow": record(name=TEXT, equal=FLAG, values=some(CELL)),
     "MediaList": record(media=some(ref("MediaItem"))),
     "MediaItem": record({"step": NUMBER, "size": WHOLE, "caption": TEXT}, run=TEXT, key=TEXT, digest=TEXT, type=TEXT),
+    "MeanList": record(
+        means=some(record(xs=some(NUMBER), mean=some(NUMBER), low=some(NUMBER), high=some(NUMBER)))
+    ),
+    "Views": record(views=some(record(name=TEXT, address=TEXT, saved=NUMBER, by=maybe(TEXT)))),
     "Groups": record(groups=some(by_name(CELL)), total=WHOLE),
     "Values": record(values=some(CELL)),
     "Gap": record(grade=TEXT, what=TEXT, why=TEXT, mend=TEXT),

@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from anew.protocols import mlflow
 from anew.routes import Call, Route
-from anew.server import comparing, console, models, native, openapi, pages, provenance, syncing, workspace
+from anew.server import comparing, console, models, native, openapi, pages, provenance, syncing, views, workspace
 
 
 def health(call: Call) -> Response:
@@ -29,6 +29,7 @@ ROUTES: list[Route] = [
     *provenance.ROUTES,
     *console.ROUTES,
     *models.ROUTES,
+    *views.ROUTES,
     *mlflow.ROUTES,
     *syncing.ROUTES,
 ]

@@ -96,6 +96,23 @@ def series(call: Call) -> Response:
     return Response(data, media_type="application/json", headers=headers)
 
 
+def means(call: Call) -> Response:
+    """A metric of groups of runs, a line for each group: its mean from every point that was logged, and its bounds."""
+    metric, x = _read(call.body, "metric", str, ""), _read(call.body, "x", str, "step")
+    groups = _read(call.body, "groups", list, [])
+    if x not in ("step", "relative", "wall") or not all(isinstance(one, list) for one in groups):
+        raise UsageError("x is step, relative or wall, and groups are lists of ids")
+    runs = [run for group in groups for run in group]
+    if len(runs) > _MOST_SERIES or not all(isinstance(run, str) for run in runs):
+        raise UsageError(f"groups have at most {_MOST_SERIES} runs together, by their ids")
+    points = _whole(call.body, "points", 300, 8, _MOST_POINTS)
+    low, high = _number(call.body, "from"), _number(call.body, "to")
+    lines = call.hub.index().means(groups, metric, x, low, high, points)
+    data = orjson.dumps({"means": [asdict(line) for line in lines]}, option=orjson.OPT_SERIALIZE_NUMPY)
+    headers = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
+    return Response(data, media_type="application/json", headers=headers)
+
+
 def _asked(one: Any) -> Asked:
     if not isinstance(one, Mapping) or not isinstance(one.get("run"), str) or not isinstance(one.get("metric"), str):
         raise UsageError('a series is {"run": id, "metric": name}, and perhaps from and to')
@@ -191,6 +208,12 @@ ROUTES = [
         takes={"series": {"type": "array", "items": _ASKED},
                "points": {"type": "integer", "minimum": 8, "maximum": _MOST_POINTS}, "times": {"type": "boolean"}},
         needs=["series"],
+    ),
+    Route(
+        "POST", "/api/v1/means", means, about="a metric of groups of runs: means of every point", gives="MeanList",
+        takes={"metric": _TEXT, "groups": {"type": "array", "items": _LIST}, "x": _TEXT, "from": {"type": "number"},
+               "to": {"type": "number"}, "points": {"type": "integer", "minimum": 8, "maximum": _MOST_POINTS}},
+        needs=["metric", "groups"],
     ),
     Route(
         "GET", "/api/v1/groups", groups, about="runs grouped by a column", gives="Groups",

@@ -9,8 +9,9 @@ import { save, toCsv } from "../save";
 import { css } from "../theme";
 import { Chart } from "./Chart";
 import type { Frame, Mark } from "./frame";
-import { type ChartRun, extent, type Line, makeLines } from "./lines";
-import { useSeries } from "./series";
+import type { Panel } from "./layout";
+import { type ChartRun, clockOf, extent, type Line, makeLines, meanLines } from "./lines";
+import { useMeans, useSeries } from "./series";
 import type { ChartSettings } from "./settings";
 import { svgOf } from "./svg";
 
@@ -20,6 +21,8 @@ interface Props {
   settings: ChartSettings;
   height: number;
   mark?: Mark | undefined;
+  /** Its place among others, where it has one. */
+  panel?: Panel;
 }
 
 export function ChartCard(props: Props) {
@@ -37,13 +40,11 @@ export function ChartCard(props: Props) {
   );
 }
 
-function Card({ metric, runs, settings, height, mark, onFull }: Props & { onFull: () => void }) {
+function Card({ metric, runs, settings, height, mark, panel, onFull }: Props & { onFull: () => void }) {
   const box = useRef<HTMLElement>(null);
   const { width, seen } = useBox(box);
-  const { x, smooth, zoom, log, clip, setZoom } = settings;
-  const { series, whole, clocks, isFetching, error } = useSeries(metric, runs, width, x, zoom, seen);
-  const lines = useMemo(() => makeLines(series ?? [], runs, x, smooth, clocks), [series, runs, x, smooth, clocks]);
-  const all = useMemo(() => (whole === series ? lines : makeLines(whole ?? [], runs, x, smooth, clocks)), [whole, series, lines, runs, x, smooth, clocks]);
+  const { x, zoom, log, clip, setZoom } = settings;
+  const { lines, all, ready, isFetching, error } = useLines(metric, runs, width, settings, seen);
   const [asTable, setAsTable] = useState(false);
   const frame = useRef<() => Frame | null>(() => null);
   const hold = useCallback((found: () => Frame | null) => {
@@ -51,23 +52,74 @@ function Card({ metric, runs, settings, height, mark, onFull }: Props & { onFull
   }, []);
   const common = { title: metric, lines, whole: all, axis: x, zoom, log, clip, width, height, mark, onZoom: setZoom };
   return (
-    <figure className="chart card" ref={box} aria-busy={isFetching}>
+    <figure
+      className={`chart card ${panel?.wide ? "wide" : ""}`}
+      ref={box}
+      aria-busy={isFetching}
+      onDragOver={(event) => panel && dragged && event.preventDefault()}
+      onDrop={() => panel?.put(dragged, metric)}
+    >
       <figcaption>
-        <h3>{metric}</h3>
-        <CardMenu metric={metric} lines={lines} axis={x} frame={() => frame.current()} asTable={asTable} setAsTable={setAsTable} />
+        <h3 draggable={panel !== undefined} onDragStart={() => (dragged = metric)} onDragEnd={() => (dragged = "")}>
+          {metric}
+        </h3>
+        <CardMenu metric={metric} lines={lines} axis={x} frame={() => frame.current()} asTable={asTable} setAsTable={setAsTable} panel={panel} />
         <button type="button" className="quiet" onClick={onFull} aria-label={`${metric}: full screen, or back`} title="Full screen">
           <Icon name="expand" />
         </button>
       </figcaption>
       {asTable ? (
         <LinesTable lines={all} height={height} />
-      ) : width > 0 && seen && series ? (
+      ) : width > 0 && seen && ready ? (
         lines.length ? <Chart {...common} hold={hold} /> : <Note height={height} text="None of these runs logged it." />
       ) : (
         <Note height={height} text={error ? error.message : ""} />
       )}
+      {panel && <Corner metric={metric} panel={panel} />}
     </figure>
   );
+}
+
+/** The chart that is being dragged: what a drop carries can only be read when it lands. */
+let dragged = "";
+
+const cornerPixels = 60;
+
+/** Drawn to the right, a chart takes the whole row; to the left, its own part of it again. */
+function Corner({ metric, panel }: { metric: string; panel: Panel }) {
+  const start = useRef(0);
+  return (
+    <button
+      type="button"
+      className="corner"
+      aria-label={`${metric}: ${panel.wide ? "narrower" : "as wide as the row"}`}
+      title="Drag to the right for the whole row"
+      onPointerDown={(event) => {
+        start.current = event.clientX;
+        event.currentTarget.setPointerCapture(event.pointerId);
+      }}
+      onPointerMove={(event) => {
+        const moved = event.clientX - start.current;
+        if (event.buttons && Math.abs(moved) > cornerPixels && moved > 0 !== panel.wide) panel.widen(moved > 0);
+      }}
+      onKeyDown={(event) => event.key === "Enter" && panel.widen(!panel.wide)}
+    />
+  );
+}
+
+/** What is drawn, and `all` of it unzoomed: a line for each run, or for each group of runs. */
+function useLines(metric: string, runs: ChartRun[], width: number, { x, smooth, zoom }: ChartSettings, seen: boolean) {
+  const grouped = runs.some((run) => run.group !== undefined) && !clockOf(x);
+  const { series, whole, clocks, ...state } = useSeries(metric, runs, width, x, zoom, seen && !grouped);
+  const { groups, ...of } = useMeans(metric, runs, width, x, zoom, seen && grouped);
+  return useMemo(() => {
+    const draw = (points: typeof series, means: typeof of.means) =>
+      grouped ? meanLines(means ?? [], groups, smooth) : makeLines(points ?? [], runs, x, smooth, clocks);
+    const lines = draw(series, of.means);
+    const [now, unzoomed] = grouped ? [of.means, of.whole] : [series, whole];
+    const { isFetching, error } = grouped ? of : state;
+    return { lines, all: unzoomed === now ? lines : draw(whole, of.whole), ready: now !== undefined, isFetching, error };
+  }, [series, whole, of.means, of.whole, grouped, groups, runs, x, smooth, clocks, of.isFetching, state.isFetching, of.error, state.error]);
 }
 
 function Note({ height, text }: { height: number; text: string }) {
@@ -85,9 +137,10 @@ interface MenuProps {
   frame: () => Frame | null;
   asTable: boolean;
   setAsTable: (on: boolean) => void;
+  panel: Panel | undefined;
 }
 
-function CardMenu({ metric, lines, axis, frame, asTable, setAsTable }: MenuProps) {
+function CardMenu({ metric, lines, axis, frame, asTable, setAsTable, panel }: MenuProps) {
   const name = metric.replace(/[^\w.-]+/g, "-");
   const points = () => lines.flatMap((line) => line.xs.map((x, row) => [line.name, x, (line.raw ?? line.ys)[row] ?? "", line.ys[row] ?? ""]));
   return (
@@ -116,10 +169,31 @@ function CardMenu({ metric, lines, axis, frame, asTable, setAsTable }: MenuProps
             <button type="button" className="item" disabled={asTable} onClick={then(() => saveSvg(name, metric, frame()))}>
               Save as SVG
             </button>
+            {panel && <PanelItems metric={metric} panel={panel} then={then} />}
           </>
         );
       }}
     </Popover>
+  );
+}
+
+function PanelItems({ metric, panel, then }: { metric: string; panel: Panel; then: (act: () => void) => () => void }) {
+  const { before, behind } = panel;
+  return (
+    <>
+      <button type="button" className="item" disabled={!before} onClick={then(() => before && panel.put(metric, before))}>
+        Move before {before ?? "others"}
+      </button>
+      <button type="button" className="item" disabled={!behind} onClick={then(() => behind && panel.put(metric, behind))}>
+        Move behind {behind ?? "others"}
+      </button>
+      <button type="button" className="item" onClick={then(() => panel.widen(!panel.wide))}>
+        {panel.wide ? "Narrower" : "As wide as the row"}
+      </button>
+      <button type="button" className="item" onClick={then(panel.hide)}>
+        Take off
+      </button>
+    </>
   );
 }
 

@@ -1,9 +1,11 @@
 /** All charts of some runs: a section for each metric prefix. */
 import { useMemo } from "react";
 import { Icon } from "../parts/Icon";
+import { Popover } from "../parts/Popover";
 import type { SetView } from "../url";
 import { ChartCard } from "./ChartCard";
 import "./charts.css";
+import { panelOf, sectionsOf } from "./layout";
 import { type ChartRun, isClock } from "./lines";
 import { type ChartSettings, type ChartView, useSettings } from "./settings";
 
@@ -18,7 +20,7 @@ interface Props {
 
 export function Panels({ metrics, runs, view, change }: Props) {
   const settings = useSettings(view, change);
-  const sections = useMemo(() => sectionsOf(metrics, view.metric), [metrics, view.metric]);
+  const sections = useMemo(() => sectionsOf(metrics, view), [metrics, view]);
   return (
     <div className={`panels size-${view.size}`}>
       <Toolbar view={view} change={change} metrics={metrics} />
@@ -53,27 +55,12 @@ function Section({ name, metrics, runs, settings, view, change }: SectionProps) 
       {open && (
         <div className="charts">
           {metrics.map((metric) => (
-            <ChartCard key={metric} metric={metric} runs={runs} settings={settings} height={heights[view.size] ?? 210} />
+            <ChartCard key={metric} metric={metric} runs={runs} settings={settings} height={heights[view.size] ?? 210} panel={panelOf(metric, metrics, view, change)} />
           ))}
         </div>
       )}
     </section>
   );
-}
-
-/** By what stands before the first slash; metrics without one come first, clocks and those of the machine last. */
-export function sectionsOf(metrics: string[], part: string): [string, string[]][] {
-  const found = new Map<string, string[]>();
-  for (const metric of metrics) {
-    if (!metric.toLowerCase().includes(part.toLowerCase())) continue;
-    const slash = metric.indexOf("/");
-    const name = slash > 0 ? metric.slice(0, slash) : "metrics";
-    found.set(name, [...(found.get(name) ?? []), metric]);
-  }
-  // What only says how far a run is comes behind what it came to.
-  for (const members of found.values()) members.sort((one, other) => Number(isClock(one)) - Number(isClock(other)));
-  const rank = ([name, members]: [string, string[]]) => (name === "system" ? 3 : members.every(isClock) ? 2 : name === "metrics" ? 0 : 1);
-  return [...found].sort((one, other) => rank(one) - rank(other) || one[0].localeCompare(other[0]));
 }
 
 function Toolbar({ view, change, metrics }: { view: ChartView; change: SetView<ChartView>; metrics: string[] }) {
@@ -122,11 +109,31 @@ function Toolbar({ view, change, metrics }: { view: ChartView; change: SetView<C
           </button>
         ))}
       </fieldset>
+      <Hidden view={view} change={change} metrics={metrics} />
       {view.zoom && (
         <button type="button" className="button small on" onClick={() => change({ zoom: "" })}>
           <Icon name="close" size={12} /> zoom
         </button>
       )}
     </div>
+  );
+}
+
+/** The charts that were taken off, to be put back. */
+function Hidden({ view, change, metrics }: { view: ChartView; change: SetView<ChartView>; metrics: string[] }) {
+  const off = view.off.filter((metric) => metrics.includes(metric));
+  if (!off.length) return null;
+  return (
+    <Popover label={<>{off.length} off</>} title="Charts that are taken off" className="button small on">
+      {() => (
+        <>
+          {off.map((metric) => (
+            <button key={metric} type="button" className="item" onClick={() => change({ off: view.off.filter((one) => one !== metric) })}>
+              <Icon name="plus" size={13} /> {metric}
+            </button>
+          ))}
+        </>
+      )}
+    </Popover>
   );
 }

@@ -1,6 +1,6 @@
 /** From the points that the server gave to the lines of a chart. */
 import { colourOf, dashesFor } from "../colour";
-import type { Series } from "../schema";
+import type { MeanList, Series } from "../schema";
 
 /** `metric:epoch` is the value that the metric "epoch" had at that step. */
 export type XAxis = "step" | "relative" | "wall" | `metric:${string}`;
@@ -103,7 +103,10 @@ export function smooth(xs: number[], ys: Ys, weight: number): Ys {
 
 const gridPoints = 300;
 
-/** One line for each group: the mean of its members where at least one has a value, between their least and greatest. */
+/**
+ * One line for each group: the mean of its members where at least one has a value, between their least and greatest.
+ * From what is drawn of them, for an axis that the server does not know.
+ */
 export function means(lines: Line[], runs: ChartRun[]): Line[] {
   const groups = new Map<string, Line[]>();
   const groupOf = new Map(runs.map((run) => [run.id, run.group ?? ""]));
@@ -113,6 +116,26 @@ export function means(lines: Line[], runs: ChartRun[]): Line[] {
   }
   const dashes = dashesFor([...groups.keys()].map((name) => colourOf(name)));
   return [...groups].map(([name, members], at) => ({ ...mean(name, members), dash: dashes[at] ?? [] }));
+}
+
+/** The runs of each group, in the order in which the groups come. */
+export function groupsOf(runs: ChartRun[]): [name: string, ids: string[]][] {
+  const groups = new Map<string, string[]>();
+  for (const run of runs) {
+    const name = run.group ?? "";
+    groups.set(name, [...(groups.get(name) ?? []), run.id]);
+  }
+  return [...groups];
+}
+
+/** The lines of groups whose means the server gave, from every point that was logged. */
+export function meanLines(found: MeanList["means"], groups: [name: string, ids: string[]][], smooth: number): Line[] {
+  const dashes = dashesFor(groups.map(([name]) => colourOf(name)));
+  return found.flatMap(({ xs, mean: ys, low, high }, at) => {
+    const [name = "", ids = []] = groups[at] ?? [];
+    const line = { id: `group ${name}`, name: `${name} (${ids.length})`, colour: colourOf(name), dash: dashes[at] ?? [], xs, ys, low, high };
+    return xs.length ? [smoothed(line, smooth)] : [];
+  });
 }
 
 function mean(name: string, members: Line[]): Line {

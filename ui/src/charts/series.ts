@@ -1,8 +1,9 @@
 /** The points of one chart, as many as its width shows, and more of them where it is zoomed into. */
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
 import { ask } from "../api";
 import type { Series } from "../schema";
-import { type ChartRun, clockOf, placeOf, type Range, type XAxis } from "./lines";
+import { type ChartRun, clockOf, groupsOf, placeOf, type Range, type XAxis } from "./lines";
 
 interface Wanted {
   run: string;
@@ -51,6 +52,34 @@ export function useSeries(metric: string, runs: ChartRun[], width: number, x: XA
     isFetching: base.isFetching || detail.isFetching || clocks.isFetching,
     error: base.error ?? detail.error ?? clocks.error,
   };
+}
+
+/** The means of groups of runs, whole and where it is zoomed into. */
+export function useMeans(metric: string, runs: ChartRun[], width: number, x: XAxis, zoom: Range | null, enabled: boolean) {
+  const groups = useMemo(() => groupsOf(runs), [runs]);
+  const points = Math.max(64, Math.ceil(width / pointsStep) * pointsStep);
+  const whole = useMean(metric, groups, points, x, null, enabled && width > 0);
+  const detail = useMean(metric, groups, points, x, zoom, enabled && width > 0 && zoom !== null);
+  return {
+    groups,
+    means: zoom ? (detail.data ?? whole.data) : whole.data,
+    whole: whole.data,
+    isFetching: whole.isFetching || detail.isFetching,
+    error: whole.error ?? detail.error,
+  };
+}
+
+function useMean(metric: string, groups: [string, string[]][], points: number, x: XAxis, zoom: Range | null, enabled: boolean) {
+  return useQuery({
+    queryKey: ["means", metric, groups, points, x, zoom],
+    queryFn: async ({ signal }) => {
+      const range = zoom ? { from: zoom[0], to: zoom[1] } : {};
+      return (await ask("POST /api/v1/means", { body: { metric, groups: groups.map(([, ids]) => ids), x, points, ...range } }, signal)).means;
+    },
+    meta: { runs: groups.flatMap(([, ids]) => ids) },
+    placeholderData: keepPreviousData,
+    enabled,
+  });
 }
 
 /** The steps that lie in `zoom`, and a point beyond on either side so that lines reach the edges. */

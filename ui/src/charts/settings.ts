@@ -12,6 +12,9 @@ export const chartDefaults = {
   size: "m",
   metric: "",
   fold: [] as string[],
+  order: [] as string[],
+  off: [] as string[],
+  wide: [] as string[],
 };
 
 export type ChartView = typeof chartDefaults;

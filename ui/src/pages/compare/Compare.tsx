@@ -6,6 +6,7 @@ import { Copy } from "../../parts/Copy";
 import { Icon } from "../../parts/Icon";
 import { Link } from "../../parts/Link";
 import { Failed, Skeleton, Start } from "../../parts/States";
+import { Views } from "../../parts/Views";
 import { type SetView, useView } from "../../url";
 import { AddRun } from "./AddRun";
 import "./compare.css";
@@ -96,6 +97,7 @@ function Chosen({ runs, named, change }: ChosenProps) {
       </ul>
       {!named && <span className="muted">the newest runs; choose others in the table of runs</span>}
       <span className="grow" />
+      <Views path="/compare" />
       <Copy text={() => location.href} what="a link to this view">
         Link
       </Copy>

@@ -44,7 +44,9 @@ export function Grid(props: GridProps & { input: RefObject<HTMLInputElement | nu
   const [at, setAt] = useState(-1);
   const toggle = useToggle(props);
   useGridKeys({ at, setAt, total: total ?? 0, row: rows.get(at), scroll: (to) => virtual.scrollToIndex(to), toggle, change, input });
-  const laid = useMemo(() => gridColumns(shown, columns, [...rows.values()]), [shown, columns, rows.size, pending]);
+  // The first row is another one as soon as other columns, or newer values, have come.
+  const [top] = rows.values();
+  const laid = useMemo(() => gridColumns(shown, columns, [...rows.values()]), [shown, columns, rows.size, top, pending]);
   const inCharts = useMemo(() => new Set(drawn.map((run) => run.id)), [drawn]);
   const common = { columns: laid, view, change, toggle };
   return (

@@ -11,6 +11,7 @@ import { Icon } from "../../parts/Icon";
 import { Link } from "../../parts/Link";
 import { QueryInput } from "../../parts/QueryInput";
 import { Failed, Start } from "../../parts/States";
+import { Views } from "../../parts/Views";
 import type { Column } from "../../schema";
 import { type SetView, useView } from "../../url";
 import { ColumnChooser, GroupChooser } from "./Choosers";
@@ -54,6 +55,7 @@ export default function Runs() {
         <GroupChooser columns={columns} group={view.group} choose={(group) => change({ group, open: [] })} />
         <ColumnChooser columns={columns} shown={shown} automatic={view.col.length === 0} choose={(col) => change({ col }, "replace")} />
         <CompareLink view={view} drawn={drawn} />
+        <Views path="/runs" />
         <Copy text={() => location.href} what="a link to this view">
           Link
         </Copy>
@@ -71,7 +73,8 @@ export default function Runs() {
   );
 }
 
-const besides = 430; // name, verdict, grade, menu and margins
+const besides = 382; // name, verdict, grade, menu and margins
+const aroundTable = 28;
 const roomStep = 20;
 
 function onResize(act: () => void): () => void {
@@ -82,7 +85,7 @@ function onResize(act: () => void): () => void {
 /** The pixels that the table has for its columns; on a narrow screen it is scrolled, and has as many as it likes. */
 function useRoom(split: string): number {
   const width = useSyncExternalStore(onResize, () => Math.floor(window.innerWidth / roomStep) * roomStep);
-  return width < 760 ? Number.POSITIVE_INFINITY : (width * (Number(split) || 50)) / 100 - besides;
+  return width < 760 ? Number.POSITIVE_INFINITY : ((width - aroundTable) * (Number(split) || 50)) / 100 - besides;
 }
 
 /** The runs in the charts: those that are chosen, else the first of the table; pinned ones always. */

@@ -14,6 +14,7 @@ export interface GridColumn {
 
 const titles: Record<string, string> = { duration: "took", created: "when", reproduction_of: "reproduces" };
 const letterPixels = 6.9;
+const monoPixels = 7.3;
 const most = 240;
 
 /** How wide the names of these runs are, between what a short and a long one takes. */
@@ -29,8 +30,8 @@ export function gridColumns(names: string[], columns: Column[], rows: Row[]): Gr
     const kind = kindOf(name, of);
     const title = titles[name] ?? label(name);
     const texts = rows.slice(0, 60).map((row) => text(row.cells.get(name) ?? null, kind));
-    const letters = Math.max(title.length + 1.5, ...texts.map((one) => one.length));
-    return { name, title, kind, right: kind !== "text", width: Math.round(Math.min(most, Math.max(58, letters * letterPixels + 18))) };
+    const pixels = Math.max((title.length + 2) * letterPixels, ...texts.map((one) => one.length * (kind === "exact" ? monoPixels : letterPixels)));
+    return { name, title, kind, right: kind !== "text", width: Math.round(Math.min(most, Math.max(58, pixels + 18))) };
   });
 }
 
@@ -44,7 +45,7 @@ function kindOf(name: string, column: Column | undefined): GridColumn["kind"] {
 export function text(value: Cell, kind: GridColumn["kind"]): string {
   if (value === null) return "";
   if (kind === "took") return "00 min 00";
-  if (kind === "when") return "00 min";
+  if (kind === "when") return "000 min";
   return kind === "number" && typeof value === "number" ? number(value) : plain(value);
 }
 

@@ -77,8 +77,10 @@ export function chosenColumns(chosen: string[], columns: Column[], roomPixels = 
   const fitting = new Set<string>();
   let left = roomPixels;
   for (const name of wanted) {
-    left -= usualWidth(label(name));
-    if (left >= 0 || fitting.size < fewest) fitting.add(name);
+    const width = usualWidth(name);
+    if (width > left && fitting.size >= fewest) continue;
+    fitting.add(name);
+    left -= width;
   }
   return [...metrics, ...config, "duration", "created"].filter((name) => fitting.has(name));
 }
@@ -87,8 +89,9 @@ const fewest = 3;
 const letterPixels = 6.9;
 
 /** About how wide a column is, before its values are known. */
-function usualWidth(title: string): number {
-  return Math.max(58, Math.max(title.length + 1.5, 6) * letterPixels + 18);
+function usualWidth(name: string): number {
+  const letters = { created: 7, duration: 9 }[name] ?? Math.max(6, label(name).length + 2);
+  return Math.max(58, letters * letterPixels + 18);
 }
 
 /** The pages of rows from `first` to `last`, and how many rows there are. */
