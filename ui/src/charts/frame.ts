@@ -168,9 +168,13 @@ function paintMark(ctx: CanvasRenderingContext2D, mark: Mark, x: number, bbox: u
   ctx.fillStyle = css("--bad");
   ctx.fillRect(x - ratio / 2, bbox.top, ratio, bbox.height);
   ctx.font = `600 ${11 * ratio}px ${css("--sans")}`;
-  const right = x + ctx.measureText(mark.text).width + 8 * ratio < bbox.left + bbox.width;
-  ctx.textAlign = right ? "left" : "right";
-  ctx.fillText(mark.text, x + (right ? 5 : -5) * ratio, bbox.top + 12 * ratio);
+  const width = ctx.measureText(mark.text).width + 12 * ratio;
+  const left = x + width < bbox.left + bbox.width ? x + 4 * ratio : x - width - 4 * ratio;
+  ctx.fillStyle = css("--bad-soft");
+  ctx.fillRect(left, bbox.top + 2 * ratio, width, 17 * ratio);
+  ctx.fillStyle = css("--bad");
+  ctx.textAlign = "left";
+  ctx.fillText(mark.text, left + 6 * ratio, bbox.top + 14 * ratio);
 }
 
 type To = (value: number) => number;
