@@ -44,14 +44,13 @@ export function Grid(props: GridProps & { input: RefObject<HTMLInputElement | nu
   const [at, setAt] = useState(-1);
   const toggle = useToggle(props);
   useGridKeys({ at, setAt, total: total ?? 0, row: rows.get(at), scroll: (to) => virtual.scrollToIndex(to), toggle, change, input });
-  // The first row is another one as soon as other columns, or newer values, have come.
-  const [top] = rows.values();
-  const laid = useMemo(() => gridColumns(shown, columns, [...rows.values()]), [shown, columns, rows.size, top, pending]);
+  const sample = useSample(rows, first === 0, shown);
+  const laid = useMemo(() => gridColumns(shown, columns, sample), [shown, columns, sample]);
   const inCharts = useMemo(() => new Set(drawn.map((run) => run.id)), [drawn]);
   const common = { columns: laid, view, change, toggle };
   return (
     <section className="table card" aria-label="Runs">
-      <div className="grid" role="grid" aria-label="Runs" aria-rowcount={(total ?? 0) + 1} aria-colcount={laid.length + 3} ref={scroller} tabIndex={0} style={gridStyle(laid, nameWidth([...rows.values()]))}>
+      <div className="grid" role="grid" aria-label="Runs" aria-rowcount={(total ?? 0) + 1} aria-colcount={laid.length + 3} ref={scroller} tabIndex={0} style={gridStyle(laid, nameWidth(sample))}>
         <Head {...common} all={<Total total={total} selection={selection} view={view} change={change} />} />
         {pending && <Skeleton rows={16} />}
         {pinned.map((row) => (
@@ -74,6 +73,15 @@ export function Grid(props: GridProps & { input: RefObject<HTMLInputElement | nu
       </div>
     </section>
   );
+}
+
+/** The rows that widths are taken from: those at the top, so that no column moves while the table is scrolled. */
+function useSample(rows: Map<number, Row>, atTop: boolean, shown: string[]): Row[] {
+  const held = useRef<{ shown: string[]; rows: Row[] }>({ shown: [], rows: [] });
+  // The first row is another one as soon as other columns, or newer values, have come.
+  const [top] = rows.values();
+  if (held.current.shown !== shown || (atTop && top !== held.current.rows[0])) held.current = { shown, rows: [...rows.values()] };
+  return held.current.rows;
 }
 
 /** Take a run into the charts, or out of them; the first change starts from those that are drawn by themselves. */
