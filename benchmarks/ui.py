@@ -332,7 +332,8 @@ def main() -> None:
     said = parser.parse_args()
     browser_path = os.environ.get("ANEW_BROWSER") or shutil.which("chromium") or shutil.which("google-chrome")
     if browser_path is None:
-        sys.exit("no Chromium: `make browser` installs one, or ANEW_BROWSER names one")
+        print("no Chromium: `make browser` installs one, or ANEW_BROWSER names one")
+        return
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         options = ["--no-sandbox", "--disable-dev-shm-usage"]
         browser = playwright.chromium.launch(executable_path=browser_path, args=options)
