@@ -156,6 +156,18 @@ def test_a_signal_comes_once(project: Project, name: str, whole: bool) -> None:
     assert left == "", "nothing of ours stays"
 
 
+def test_a_group_that_was_stopped_comes_to_its_end(project: Project) -> None:
+    """Ctrl-Z, and then only we and the script are sent on."""
+    running = start(project, "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))")
+    os.killpg(running.pid, signal.SIGSTOP)
+    found = subprocess.run(["pgrep", "-g", str(running.pid)], capture_output=True, text=True).stdout.split()
+    for pid in found:
+        if Path(f"/proc/{pid}/comm").read_text() != "cat\n":
+            os.kill(int(pid), signal.SIGCONT)
+    running.terminate()
+    assert running.wait(30) == 0
+
+
 def test_a_run_killed_with_all_its_processes_is_found_and_recovered(project: Project) -> None:
     script = "print('acc: 0.5', flush=True); open('out.txt','w').write('x'); import anew; anew.log({'loss': 0.25})"
     project.write("data.txt", "d")

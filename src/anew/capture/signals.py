@@ -56,6 +56,7 @@ class _Canary:
     def release(self) -> None:
         if self._pid:
             os.close(self._ours)
+            os.kill(self._pid, signal.SIGKILL)  # it may have been stopped with the group, and would not see the end
             os.waitpid(self._pid, 0)
             self._pid = 0
 
