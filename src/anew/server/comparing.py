@@ -11,6 +11,7 @@ from anew.errors import UsageError
 from anew.index.flatten import command_text
 from anew.nesting import flatten
 from anew.routes import Call, Route
+from anew.server.workspace import shown
 
 _MOST_RUNS = 50
 _MOST_MEDIA = 20_000
@@ -68,7 +69,7 @@ def _rows(sides: list[Mapping[str, Any]]) -> Iterator[Json]:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, float):
-        return str(value) if value - value != 0 else int(value) if value.is_integer() and abs(value) < 2**53 else value
+        return shown(value)
     if value is None or isinstance(value, (str, bool)):
         return value
     if isinstance(value, int):

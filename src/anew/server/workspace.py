@@ -36,7 +36,7 @@ def table(call: Call) -> Json:
         _whole(body, "from", 0, 0, 2**31),
         _whole(body, "count", 100, 1, _MOST_ROWS),
     )
-    columns = [[_plain(value) for value in column] for column in found.columns]
+    columns = [[shown(value) for value in column] for column in found.columns]
     return {"total": found.total, "ids": found.ids, "columns": columns}
 
 
@@ -53,7 +53,7 @@ def values(call: Call) -> Json:
     found = []
     for value in call.hub.index().distinct(call.path["column"]):
         if part in str(value).lower():
-            found.append(_plain(value))
+            found.append(shown(value))
             if len(found) == limit:
                 break
     return {"values": found}
@@ -163,7 +163,7 @@ def _number(body: Mapping[str, Any], name: str) -> float | None:
         raise UsageError(f"{name} is too large for a number") from None
 
 
-def _plain(value: Any) -> Any:
+def shown(value: Any) -> Any:
     """A cell as JSON has it: what is no finite number is spelt out, and a whole number has no point."""
     if isinstance(value, float):
         if value - value != 0:

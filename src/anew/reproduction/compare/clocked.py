@@ -24,13 +24,13 @@ _TIMES = word_set(
 )
 
 
-def is_timed(said: str) -> bool:
-    """Do the words beside a figure speak of time, and of no result?
+def is_timed(said: str, written: bool = False) -> bool:
+    """Do the words beside a figure, or the unit in which it is `written`, speak of time, and the words of no result?
 
     >>> is_timed("epoch_s"), is_timed("seconds"), is_timed("loss"), is_timed("time weighted loss")
     (True, True, False, False)
     """
-    return any(word in _TIMES for word in words(said)) and not is_claimed(said)
+    return (written or any(word in _TIMES for word in words(said))) and not is_claimed(said)
 
 
 def follows(a: float, b: float, pace: float, units: tuple[float, float], written: bool = False) -> bool:
