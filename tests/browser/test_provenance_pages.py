@@ -75,7 +75,8 @@ def test_lineage_is_walked_by_keys(opened: Open, audited: Served) -> None:
     beside = {"line v1", "model.txt"}
     first = chosen.get_by_role("heading").inner_text().split("\n")[0]
     page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowUp") if first in chosen.get_by_role("heading").inner_text() else None
+    if first in chosen.get_by_role("heading").inner_text():  # it was the lower of the two
+        page.keyboard.press("ArrowUp")
     assert {first, chosen.get_by_role("heading").inner_text().split("\n")[0]} == beside
     expect(graph.get_by_role("button", name=re.compile("predict-"))).to_be_visible()
     expect(graph.get_by_role("button", name=re.compile("line v1"))).to_be_visible()

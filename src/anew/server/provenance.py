@@ -88,9 +88,7 @@ def code(call: Call) -> Json:
 def content(call: Call) -> Response:
     """A content that the run names: of its code, its inputs, its outputs or its media."""
     document, digest = call.hub.document(call.path["id"]), call.path["digest"]
-    name = _names(call, document).get(digest)
-    if name is None:
-        raise NotFound(f"run {document['id']} names no content {digest:.80}")
+    name = _name(call, document, digest)
     return give(call, name.rpartition("/")[2], call.hub.objects.size(digest), digest, document["created"])
 
 
@@ -98,9 +96,7 @@ def difference(call: Call) -> Json:
     """How a content of one run differs from one of another: for texts line by line, and how many lines changed."""
     sides: list[Json] = []
     for run, digest in ((call.path["id"], call.path["digest"]), (call.path["other"], call.path["digest_there"])):
-        name = _names(call, call.hub.document(run)).get(digest)
-        if name is None:
-            raise NotFound(f"run {run} names no content {digest:.80}")
+        name = _name(call, call.hub.document(run), digest)
         sides.append({"digest": digest, "size": call.hub.objects.size(digest), "name": name})
     objects = call.hub.objects
     shown = ""
@@ -109,15 +105,19 @@ def difference(call: Call) -> Json:
     return {"summary": table_diff(sides[0], sides[1], objects, objects).partition("\n")[0], "diff": shown}
 
 
-def _names(call: Call, document: Json) -> dict[str, str]:
-    """Every content that a run names, with the path it has there."""
-    found = {str(item["digest"]): "media" for item in document["media"] if item.get("digest")}
+def _name(call: Call, document: Json, digest: str) -> str:
+    """The path that a content has in a run. Raises NotFound for one that the run does not name."""
     body = document.get("code") or {}
-    found |= {digest: name for name, digest in (body.get("used") or {}).items()}
-    found |= {str(item["digest"]): name for name, item in (body.get("outside") or {}).items()}
-    files = [*document["inputs"], *document["outputs"]]
-    found |= {str(item["digest"]): str(item["path"]) for item in files if item.get("digest")}
-    return {entry.digest: entry.path for entry in _tree(call, body) if entry.digest} | found
+    named = {item.get("digest"): "media" for item in document["media"]}
+    named |= {used: name for name, used in (body.get("used") or {}).items()}
+    named |= {item["digest"]: name for name, item in (body.get("outside") or {}).items()}
+    named |= {item.get("digest"): str(item["path"]) for item in (*document["inputs"], *document["outputs"])}
+    if digest in named:
+        return named[digest]
+    for entry in _tree(call, body):
+        if entry.digest == digest:
+            return str(entry.path)
+    raise NotFound(f"run {document['id']} names no content {digest:.80}")
 
 
 def _tree(call: Call, body: Json) -> Iterator[Any]:
