@@ -430,7 +430,11 @@ def _kill_family(child: subprocess.Popen[bytes]) -> None:
 
 
 def writable_store(store: Store) -> Store:
-    """`store`, or the user's own when it can't be made where it should be; raises StoreError when neither works."""
+    """`store`, or the user's own when it can't be made where it should be, or its disk is full.
+
+    Raises StoreFull when neither can be made. A full one is given all the same if there is no other: the script runs.
+    """
+    full = False
     try:
         made = store.create()
         if not os.access(made.runs, os.W_OK):
@@ -441,17 +445,16 @@ def writable_store(store: Store) -> Store:
     except StoreFull:
         if named_store():
             raise
-        full = False
+    fallback = Store(Path(os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")) / "anew")
     try:
-        fallback = Store(Path(os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")) / "anew")
-        made = fallback.create()
+        fallback = fallback.create()
     except StoreFull:
         if full:
             return store
         raise
     why = "has no space left" if full else "can't be written"
-    print(f"anew: {store.root} {why}; this run is kept in {made.root}", file=sys.stderr)
-    return made
+    print(f"anew: {store.root} {why}; this run is kept in {fallback.root}", file=sys.stderr)
+    return fallback
 
 
 def _free(root: Path) -> int:
