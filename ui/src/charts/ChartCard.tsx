@@ -3,6 +3,7 @@ import { colourVar } from "../colour";
 import { number } from "../format";
 import { useBox } from "../parts/box";
 import { Dialog } from "../parts/Dialog";
+import { Heads } from "../parts/Heads";
 import { Icon } from "../parts/Icon";
 import { Popover } from "../parts/Popover";
 import { save, toCsv } from "../save";
@@ -205,14 +206,7 @@ function LinesTable({ lines, height }: { lines: Line[]; height: number }) {
   return (
     <div className="lines" style={{ height }} tabIndex={0} role="region" aria-label="values">
       <table>
-        <thead>
-          <tr>
-            <th scope="col">run</th>
-            <th scope="col">last</th>
-            <th scope="col">least</th>
-            <th scope="col">greatest</th>
-          </tr>
-        </thead>
+        <Heads names={["run", "last", "least", "greatest"]} />
         <tbody>
           {lines.map((line) => {
             const values = line.raw ?? line.ys;

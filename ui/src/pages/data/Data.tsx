@@ -5,6 +5,7 @@ import { ask } from "../../api";
 import { bytes, count } from "../../format";
 import { Ago } from "../../parts/Ago";
 import { Command } from "../../parts/Copy";
+import { Heads } from "../../parts/Heads";
 import { Link } from "../../parts/Link";
 import { Empty, Failed, Skeleton } from "../../parts/States";
 import { WideTable } from "../../parts/WideTable";
@@ -88,25 +89,13 @@ function Versions({ item, old, fresh, compare }: VersionsProps) {
           <span>{count(versions.length, "version")}</span>
         </h2>
         <WideTable label="Versions" className="left">
-            <thead>
-              <tr>
-                <th scope="col">content</th>
-                <th scope="col">size</th>
-                <th scope="col">read by</th>
-                <th scope="col">written by</th>
-                <th scope="col">last used</th>
-                <th scope="col">compare</th>
-                <th scope="col">
-                  <span className="unseen">lineage</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {versions.map((one) => (
-                <Version key={one.digest} version={one} old={one === older} fresh={one === newer} alone={versions.length < 2} compare={(a, b) => compare(a ? one.digest : (older?.digest ?? ""), b ? one.digest : (newer?.digest ?? ""))} />
-              ))}
-            </tbody>
-          </WideTable>
+          <Heads names={["content", "size", "read by", "written by", "last used", "compare"]} unseen="lineage" />
+          <tbody>
+            {versions.map((one) => (
+              <Version key={one.digest} version={one} old={one === older} fresh={one === newer} alone={versions.length < 2} compare={(a, b) => compare(a ? one.digest : (older?.digest ?? ""), b ? one.digest : (newer?.digest ?? ""))} />
+            ))}
+          </tbody>
+        </WideTable>
       </section>
       {older && newer && older !== newer && <Difference path={item.path} old={older} fresh={newer} />}
     </div>

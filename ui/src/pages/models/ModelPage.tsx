@@ -51,30 +51,30 @@ function Versions({ model }: { model: Model }) {
         Versions <span>{versions.length}</span>
       </h2>
       <WideTable label="Versions" className="versions">
-          <thead>
-            <tr>
-              <th scope="col">version</th>
-              <th scope="col">stands</th>
-              <th scope="col">run</th>
-              <th scope="col">verdict</th>
-              <th scope="col">grade</th>
-              {metrics.map((metric) => (
-                <th key={metric} scope="col" className="number">
-                  {metric}
-                </th>
-              ))}
-              <th scope="col">made</th>
-              <th scope="col">
-                <span className="unseen">move</span>
+        <thead>
+          <tr>
+            <th scope="col">version</th>
+            <th scope="col">stands</th>
+            <th scope="col">run</th>
+            <th scope="col">verdict</th>
+            <th scope="col">grade</th>
+            {metrics.map((metric) => (
+              <th key={metric} scope="col" className="number">
+                {metric}
               </th>
-            </tr>
-          </thead>
-          <tbody>
-            {versions.map((version) => (
-              <Row key={version.number} model={model} version={version} run={runs.get(version.run_id)} metrics={metrics} move={() => setMoving(version)} />
             ))}
-          </tbody>
-        </WideTable>
+            <th scope="col">made</th>
+            <th scope="col">
+              <span className="unseen">move</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {versions.map((version) => (
+            <Row key={version.number} model={model} version={version} run={runs.get(version.run_id)} metrics={metrics} move={() => setMoving(version)} />
+          ))}
+        </tbody>
+      </WideTable>
       {moving && <MoveDialog model={model} version={moving} onClose={() => setMoving(null)} />}
     </section>
   );

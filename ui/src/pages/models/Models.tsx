@@ -4,6 +4,7 @@ import { ask } from "../../api";
 import { count } from "../../format";
 import { Ago } from "../../parts/Ago";
 import { Command } from "../../parts/Copy";
+import { Heads } from "../../parts/Heads";
 import { Link } from "../../parts/Link";
 import { Empty, Failed, Skeleton } from "../../parts/States";
 import { WideTable } from "../../parts/WideTable";
@@ -27,22 +28,13 @@ export default function Models() {
           Models <span>{data.models.length}</span>
         </h2>
         <WideTable label="Models" className="left">
-            <thead>
-              <tr>
-                <th scope="col">model</th>
-                <th scope="col">in production</th>
-                <th scope="col">in staging</th>
-                <th scope="col">aliases</th>
-                <th scope="col">versions</th>
-                <th scope="col">changed</th>
-              </tr>
-            </thead>
-            <tbody>
-              {data.models.map((model) => (
-                <Row key={model.name} model={model} />
-              ))}
-            </tbody>
-          </WideTable>
+          <Heads names={["model", "in production", "in staging", "aliases", "versions", "changed"]} />
+          <tbody>
+            {data.models.map((model) => (
+              <Row key={model.name} model={model} />
+            ))}
+          </tbody>
+        </WideTable>
       </section>
     </div>
   );

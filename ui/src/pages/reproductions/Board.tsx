@@ -5,6 +5,7 @@ import { count } from "../../format";
 import { Ago } from "../../parts/Ago";
 import { Verdict } from "../../parts/Badge";
 import { Command } from "../../parts/Copy";
+import { Heads } from "../../parts/Heads";
 import { Link } from "../../parts/Link";
 import { Empty, Failed, Skeleton } from "../../parts/States";
 import { WideTable } from "../../parts/WideTable";
@@ -38,16 +39,7 @@ export default function Board() {
       <Tally rows={all} chosen={view.verdict} choose={(verdict) => change({ verdict })} />
       <section className="card" aria-label="Verdicts">
         <WideTable label="Verdicts" className="left verdicts">
-          <thead>
-            <tr>
-              <th scope="col">run</th>
-              <th scope="col">verdict</th>
-              <th scope="col">results the same</th>
-              <th scope="col">because of</th>
-              <th scope="col">by</th>
-              <th scope="col">when</th>
-            </tr>
-          </thead>
+          <Heads names={["run", "verdict", "results the same", "because of", "by", "when"]} />
           <tbody>
             {shown.map((row) => (
               <Line key={row.seq} row={row} />

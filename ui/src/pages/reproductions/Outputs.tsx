@@ -1,6 +1,7 @@
 /** Everything that was compared: how, by which rules, and where it differs. */
 import { useState } from "react";
 import { count, number } from "../../format";
+import { Heads } from "../../parts/Heads";
 import { WideTable } from "../../parts/WideTable";
 import type { Compared } from "../../schema";
 
@@ -17,23 +18,13 @@ export function Outputs({ compared }: { compared: Compared[] }) {
         What came out <span>{count(compared.length, "output")} compared</span>
       </h2>
       <WideTable label="Outputs" className="left outputs">
-          <thead>
-            <tr>
-              <th scope="col">output</th>
-              <th scope="col">compared as</th>
-              <th scope="col">recorded</th>
-              <th scope="col">run anew</th>
-              <th scope="col">
-                <span className="unseen">result</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map((one) => (
-              <Output key={`${one.kind} ${one.name}`} item={one} />
-            ))}
-          </tbody>
-        </WideTable>
+        <Heads names={["output", "compared as", "recorded", "run anew"]} unseen="result" />
+        <tbody>
+          {shown.map((one) => (
+            <Output key={`${one.kind} ${one.name}`} item={one} />
+          ))}
+        </tbody>
+      </WideTable>
       {shown.length < sorted.length && (
         <button type="button" className="item" onClick={() => setAll(true)}>
           Show all {sorted.length}

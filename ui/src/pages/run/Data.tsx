@@ -6,6 +6,7 @@ import { Content } from "../../content/Content";
 import { contentAddress } from "../../content/part";
 import { bytes, plain } from "../../format";
 import { Copy } from "../../parts/Copy";
+import { Heads } from "../../parts/Heads";
 import { Link } from "../../parts/Link";
 import { SaveButton } from "../../parts/SaveButton";
 import { Empty } from "../../parts/States";
@@ -79,14 +80,7 @@ function FileTable({ title, files, open, versions, choose }: TableProps) {
       </h2>
       {files.length ? (
         <WideTable label={title} className="left files">
-          <thead>
-            <tr>
-              <th scope="col">path</th>
-              <th scope="col">role</th>
-              <th scope="col">size</th>
-              <th scope="col">content</th>
-            </tr>
-          </thead>
+          <Heads names={["path", "role", "size", "content"]} />
           <tbody>
             {files.slice(0, mostListed).map((file) => (
               <tr key={file.path} className={file === open ? "open" : ""}>
@@ -159,14 +153,7 @@ function Datasets({ run }: { run: Document }) {
         Named by the script <span>{run.datasets.length}</span>
       </h2>
       <WideTable label="Datasets" className="left">
-        <thead>
-          <tr>
-            <th scope="col">name</th>
-            <th scope="col">context</th>
-            <th scope="col">digest</th>
-            <th scope="col">source</th>
-          </tr>
-        </thead>
+        <Heads names={["name", "context", "digest", "source"]} />
         <tbody>
           {run.datasets.map((one, at) => (
             <tr key={at}>

@@ -6,6 +6,7 @@ import { command, count, moment, number, plain } from "../../format";
 import { Ago, Took } from "../../parts/Ago";
 import { Grade, Verdict } from "../../parts/Badge";
 import { Command, Copy } from "../../parts/Copy";
+import { Heads } from "../../parts/Heads";
 import { Link } from "../../parts/Link";
 import type { Document } from "../../schema";
 import { Said } from "./About";
@@ -225,15 +226,7 @@ function Results({ run }: { run: Document }) {
         Results <span>{count(rows.length, "metric")}</span>
       </h2>
       <table className="results">
-        <thead>
-          <tr>
-            <th scope="col">metric</th>
-            <th scope="col">last</th>
-            <th scope="col">least</th>
-            <th scope="col">greatest</th>
-            <th scope="col">points</th>
-          </tr>
-        </thead>
+        <Heads names={["metric", "last", "least", "greatest", "points"]} />
         <tbody>
           {rows.map(([name, of]) => (
             <tr key={name}>
