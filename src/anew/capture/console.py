@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from anew import background
+
 _MOST_PARTIAL_BYTES = 1 << 16
 _PIPE_BYTES, _BATCH_BYTES = 1 << 20, 1 << 14
 _BATCH_S = 0.02
@@ -81,7 +83,7 @@ class Pump:
     def start(self) -> None:
         """Begin to copy; call once the child has its end."""
         os.close(self.child_fd)
-        self._thread.start()
+        background.start(self._thread)
 
     def _more(self) -> bytes:
         """What has come meanwhile."""
@@ -214,7 +216,7 @@ class Tee:
             os.dup2(theirs, fd)
             os.close(theirs)
             thread = threading.Thread(target=_copy, args=(ours, real, folder), daemon=True)
-            thread.start()
+            background.start(thread)
             self._parts.append((fd, real, thread))
 
     def end(self) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from anew import background
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _ISA = {"avx", "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "fma", "sse4_2", "neon", "asimd", "sve"}
@@ -69,7 +71,7 @@ class Sampler:
         self._stop = threading.Event()
         self._gpu = _Nvml()
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        background.start(self._thread)
 
     def stop(self) -> None:
         self._stop.set()

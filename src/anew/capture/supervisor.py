@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from anew import background
 from anew._version import __version__
 from anew.capture import bootstrap
 from anew.capture.arguments import Command, settings
@@ -381,7 +382,7 @@ def _fed(path: Path) -> int:
         except OSError:
             pass  # whoever reads has had enough
 
-    threading.Thread(target=feed, daemon=True).start()
+    background.start(threading.Thread(target=feed, daemon=True))
     return ours
 
 

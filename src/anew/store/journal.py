@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
+from anew import background
 from anew.errors import StoreError, StoreFull
 from anew.store import liveness
 
@@ -278,7 +279,7 @@ class JournalWriter:
                 self._drain()
             if self._synced and self._thread is None and self._position > len(HEADER):
                 self._thread = threading.Thread(target=_sync_forever, args=(weakref.ref(self),), daemon=True)
-                self._thread.start()
+                background.start(self._thread)
 
     def _drain(self) -> None:
         self._writing, self._room = True, -1  # sends `log` here, to keep the order
