@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+from xml.etree import ElementTree
 
 import pytest
 
@@ -12,6 +16,7 @@ from projects import Project
 from server.conftest import running
 
 pytest.importorskip("playwright")
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 
@@ -134,12 +139,45 @@ def test_dots_have_any_two_axes_and_a_colour(opened: Open, served: Served) -> No
 def test_importance_is_told_for_a_metric_and_drawn(opened: Open, served: Served) -> None:
     page = opened(compared(served, tab="importance"))
     expect(page.get_by_role("rowheader", name="alpha")).to_be_visible()
-    page.get_by_label("what moves").select_option(label="train/loss")
+    page.get_by_role("combobox", name="what moves").select_option(label="train/loss")
     expect(page.get_by_text("of the variance of train/loss")).to_be_visible()
     expect(page.get_by_text("among the 4 runs of digits")).to_be_visible()
     page.get_by_role("rowheader", name="alpha").get_by_role("button").click()
     expect(page.locator(".scatter circle")).to_have_count(4)
     assert said(page, "tab") == ["scatter"] and said(page, "across") == ["params.alpha"]
+
+
+def saved(page: Page, what: str, name: str) -> bytes:
+    """What a menu of a drawing saves."""
+    page.get_by_role("button", name=re.compile(f"{what}.*: more")).click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name=name).click()
+    return Path(download.value.path()).read_bytes()
+
+
+DRAWINGS = {
+    "parallel": ("3 runs over", 3, "M"),
+    "scatter": ("val.accuracy over", 3, "<circle"),
+    "importance": ("What moves val.accuracy", 2, "importance"),
+}
+
+
+@pytest.mark.parametrize("tab", DRAWINGS)
+def test_each_drawing_is_a_table_and_files_too(opened: Open, served: Served, tab: str) -> None:
+    what, rows, drawn = DRAWINGS[tab]
+    page = opened(compared(served, tab=tab))
+    page.get_by_role("button", name=re.compile(f"{what}.*: more")).wait_for()
+    lines = saved(page, what, "Save what is drawn as CSV").decode().splitlines()
+    assert len(lines) == 1 + rows and "alpha" in "".join(lines)
+    svg = saved(page, what, "Save as SVG").decode()
+    assert drawn in ElementTree.canonicalize(svg) and "alpha" in svg and "var(" not in svg
+    with Image.open(io.BytesIO(saved(page, what, "Save as PNG"))) as picture:
+        assert picture.width > 600 and len(picture.convert("RGB").getcolors(1 << 24) or ()) > 10
+    if tab != "importance":  # which is a table
+        page.get_by_role("button", name=re.compile(f"{what}.*: more")).click()
+        page.get_by_role("button", name="View as table").click()
+        expect(page.get_by_role("region", name=re.compile(f"Rows of {what}")).get_by_role("row")).to_have_count(1 + rows)
+        assert axe(page) == []
 
 
 def test_media_stand_side_by_side_at_a_step(opened: Open, painted: Served) -> None:

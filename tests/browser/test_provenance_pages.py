@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import expect
 
@@ -81,5 +82,10 @@ def test_lineage_is_walked_by_keys(opened: Open, audited: Served) -> None:
     expect(graph.get_by_role("button", name=re.compile("predict-"))).to_be_visible()
     expect(graph.get_by_role("button", name=re.compile("line v1"))).to_be_visible()
     page.get_by_role("button", name="Larger").click()
+    for kept, known in (("Save as SVG", "clean.csv</text>"), ("Save what is drawn as CSV", "run,clean.csv,data")):
+        page.get_by_role("button", name="Lineage: more").click()
+        with page.expect_download() as download:
+            page.get_by_role("button", name=kept).click()
+        assert known in Path(download.value.path()).read_text()
     chosen.get_by_role("link", name="Start from here").click()
     expect(page).to_have_url(re.compile("of=data"))

@@ -116,6 +116,13 @@ def test_media_over_steps(opened: Open, rich: Served) -> None:
     page.keyboard.press("Escape")
     expect(page.get_by_role("region", name="confusion", exact=True)).to_contain_text("17 of 20 on the diagonal (85")
     expect(page.get_by_role("img", name=re.compile("roc_curve: tpr from 0 to 1"))).to_be_visible()
+    page.get_by_role("button", name="roc_curve: more").click()
+    page.get_by_role("button", name="View as table").click()
+    expect(page.get_by_role("region", name="Rows of roc_curve").get_by_role("row")).to_have_count(4)
+    page.get_by_role("button", name="confusion: more").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as SVG").click()
+    assert ">dog</text>" in Path(download.value.path()).read_text()
     expect(page.get_by_label("tone.wav", exact=True).last).to_have_js_property("error", None)
     page.get_by_role("searchbox", name="Find media").fill("guess")
     rows = page.get_by_role("region", name="Rows of guesses").get_by_role("row")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -153,7 +154,7 @@ def test_charts_are_saved_and_read_as_tables(page: Page) -> None:
     expect(page.get_by_role("dialog", name="val/accuracy").locator(".plot")).to_be_visible()
 
 
-def test_charts_are_moved_widened_and_taken_off(page: Page) -> None:
+def test_charts_are_moved_resized_and_taken_off(page: Page) -> None:
     heads = page.get_by_role("region", name="val", exact=True).get_by_role("heading", level=3)
     expect(heads).to_have_text(["val/accuracy", "val/loss"])
     heads.nth(1).drag_to(heads.nth(0))
@@ -162,15 +163,26 @@ def test_charts_are_moved_widened_and_taken_off(page: Page) -> None:
     card = page.locator("figure").filter(has=page.get_by_role("heading", name="val/loss"))
     before = card.bounding_box()
     card.hover()
-    corner = card.get_by_role("button", name="val/loss: as wide as the row").bounding_box()
-    assert before is not None and corner is not None
-    page.mouse.move(corner["x"] + 10, corner["y"] + 10)
+    corner = page.get_by_role("button", name=re.compile("^val.loss: .* pixels high"))
+    place = corner.bounding_box()
+    assert before is not None and place is not None
+    page.mouse.move(place["x"] + 10, place["y"] + 10)
     page.mouse.down()
-    page.mouse.move(corner["x"] + 120, corner["y"] + 10, steps=4)
+    page.mouse.move(place["x"] + 10 + before["width"], place["y"] + 110, steps=4)
     page.mouse.up()
-    assert said(page, "wide") == ["val/loss"]
+    [kept] = said(page, "panel")
     after = card.bounding_box()
-    assert after is not None and after["width"] > 1.5 * before["width"]
+    assert after is not None and after["width"] > 1.5 * before["width"] and after["height"] > before["height"] + 80
+    corner.press("ArrowUp")
+    corner.press("ArrowLeft")
+    [smaller] = said(page, "panel")
+    sizes = [re.fullmatch(r"(\d+)x(\d+) val/loss", one) for one in (kept, smaller)]
+    was, now = [[int(size[1]), int(size[2])] for size in sizes if size]
+    assert now == [was[0] - 1, was[1] - 20]
+    page.reload()
+    expect(corner).to_have_accessible_name(re.compile(f"{now[0]} of 12 wide, {now[1]} pixels"))
+    corner.press("Home")
+    assert said(page, "panel") == []
     card.get_by_role("button", name="val/loss: more").click()
     card.get_by_role("button", name="Take off").click()
     expect(heads).to_have_text(["val/accuracy"])

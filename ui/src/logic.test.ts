@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { moveTo, panelOf, sectionsOf } from "./charts/layout";
+import { held, moveTo, panelOf, sectionsOf, usualExtent } from "./charts/layout";
 import { groupsOf, isClock, makeLines, meanLines, means, nearest, smooth, yRange } from "./charts/lines";
 import { chartDefaults } from "./charts/settings";
 import { svgOf } from "./charts/svg";
@@ -154,10 +154,27 @@ describe("charts", () => {
     const panel = panelOf("val/c", ["val/b", "val/a", "val/c"], { ...view, order: ["loss", "val/b", "val/a"] }, (changes) => said.push(changes));
     panel.put("val/c", panel.before ?? "");
     panel.put("other", "val/c");
-    panel.widen(true);
     panel.hide();
-    expect(said).toEqual([{ order: ["loss", "val/b", "val/c", "val/a"] }, { wide: ["val/c"] }, { off: ["x", "val/c"] }]);
+    expect(said).toEqual([{ order: ["loss", "val/b", "val/c", "val/a"] }, { off: ["x", "val/c"] }]);
     expect([moveTo(["a", "b", "c"], "a", "c"), moveTo(["a", "b", "c"], "c", "a")]).toEqual([["b", "c", "a"], ["c", "a", "b"]]);
+  });
+});
+
+describe("a chart's size", () => {
+  it("is kept by name, and what is no size is none", () => {
+    const said: Partial<typeof chartDefaults>[] = [];
+    const view = { ...chartDefaults, panel: ["8x320 a b", "4x200 a", "x b"] };
+    const panel = panelOf("a", ["a"], view, (changes) => said.push(changes));
+    expect([panel.extent, panelOf("a b", [], view, () => 0).extent, panelOf("b", [], view, () => 0).extent]).toEqual([{ span: 4, height: 200 }, { span: 8, height: 320 }, null]);
+    panel.resize({ span: 6, height: 100 });
+    panel.resize(null);
+    expect(said).toEqual([{ panel: ["8x320 a b", "x b", "6x100 a"] }, { panel: ["8x320 a b", "x b"] }]);
+  });
+  it("fills the row, and stays within what can be drawn", () => {
+    expect([usualExtent("m", 900, 9).span, usualExtent("m", 900, 2).span, usualExtent("m", 350, 9).span]).toEqual([4, 6, 12]);
+    expect([held({ span: 40, height: 9 }, 900), held({ span: 1, height: 314 }, 900), held({ span: 1, height: 5000 }, 100)]).toEqual([
+      { span: 12, height: 100 }, { span: 3, height: 310 }, { span: 12, height: 1200 },
+    ]);
   });
 });
 

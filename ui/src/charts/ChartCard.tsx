@@ -5,12 +5,11 @@ import { useBox } from "../parts/box";
 import { Dialog } from "../parts/Dialog";
 import { Heads } from "../parts/Heads";
 import { Icon } from "../parts/Icon";
-import { Popover } from "../parts/Popover";
-import { save, toCsv } from "../save";
+import { FigureMenu, Item, type Then } from "../parts/FigureMenu";
 import { css } from "../theme";
 import { Chart } from "./Chart";
 import type { Frame, Mark } from "./frame";
-import type { Panel } from "./layout";
+import { columns, type Panel } from "./layout";
 import { type ChartRun, clockOf, extent, type Line, makeLines, meanLines } from "./lines";
 import { useMeans, useSeries } from "./series";
 import type { ChartSettings } from "./settings";
@@ -54,7 +53,7 @@ function Card({ metric, runs, settings, height, mark, panel, onFull }: Props & {
   const common = { title: metric, lines, whole: all, axis: x, zoom, log, clip, width, height, mark, onZoom: setZoom };
   return (
     <figure
-      className={`chart card ${panel?.wide ? "wide" : ""}`}
+      className="chart card"
       ref={box}
       aria-busy={isFetching}
       onDragOver={(event) => panel && dragged && event.preventDefault()}
@@ -76,37 +75,12 @@ function Card({ metric, runs, settings, height, mark, panel, onFull }: Props & {
       ) : (
         <Note height={height} text={error ? error.message : ""} />
       )}
-      {panel && <Corner metric={metric} panel={panel} />}
     </figure>
   );
 }
 
 /** The chart that is being dragged: what a drop carries can only be read when it lands. */
 let dragged = "";
-
-const cornerPixels = 60;
-
-/** Drawn to the right, a chart takes the whole row; to the left, its own part of it again. */
-function Corner({ metric, panel }: { metric: string; panel: Panel }) {
-  const start = useRef(0);
-  return (
-    <button
-      type="button"
-      className="corner"
-      aria-label={`${metric}: ${panel.wide ? "narrower" : "as wide as the row"}`}
-      title="Drag to the right for the whole row"
-      onPointerDown={(event) => {
-        start.current = event.clientX;
-        event.currentTarget.setPointerCapture(event.pointerId);
-      }}
-      onPointerMove={(event) => {
-        const moved = event.clientX - start.current;
-        if (event.buttons && Math.abs(moved) > cornerPixels && moved > 0 !== panel.wide) panel.widen(moved > 0);
-      }}
-      onKeyDown={(event) => event.key === "Enter" && panel.widen(!panel.wide)}
-    />
-  );
-}
 
 /** What is drawn, and `all` of it unzoomed: a line for each run, or for each group of runs. */
 function useLines(metric: string, runs: ChartRun[], width: number, { x, smooth, zoom }: ChartSettings, seen: boolean) {
@@ -142,65 +116,35 @@ interface MenuProps {
 }
 
 function CardMenu({ metric, lines, axis, frame, asTable, setAsTable, panel }: MenuProps) {
-  const name = metric.replace(/[^\w.-]+/g, "-");
-  const points = () => lines.flatMap((line) => line.xs.map((x, row) => [line.name, x, (line.raw ?? line.ys)[row] ?? "", line.ys[row] ?? ""]));
-  return (
-    <Popover label={<Icon name="more" />} title={`${metric}: more`} className="quiet" align="right">
-      {(close) => {
-        const then = (act: () => void) => () => {
-          act();
-          close();
-        };
-        return (
-          <>
-            <button type="button" className="item" onClick={then(() => setAsTable(!asTable))}>
-              {asTable ? "View as chart" : "View as table"}
-            </button>
-            <button type="button" className="item" onClick={then(() => save(`${name}.csv`, toCsv([["run", axis, "value", "drawn"], ...points()])))}>
-              Save what is drawn as CSV
-            </button>
-            <button
-              type="button"
-              className="item"
-              disabled={asTable}
-              onClick={then(() => frame()?.canvas.toBlob((blob) => blob && save(`${name}.png`, blob)))}
-            >
-              Save as PNG
-            </button>
-            <button type="button" className="item" disabled={asTable} onClick={then(() => saveSvg(name, metric, frame()))}>
-              Save as SVG
-            </button>
-            {panel && <PanelItems metric={metric} panel={panel} then={then} />}
-          </>
-        );
-      }}
-    </Popover>
-  );
+  const rows = () => [
+    ["run", axis, "value", "drawn"],
+    ...lines.flatMap((line) => line.xs.map((x, row) => [line.name, x, (line.raw ?? line.ys)[row] ?? "", line.ys[row] ?? ""])),
+  ];
+  const svg = () => {
+    const found = frame();
+    return found && svgOf(found.shown, metric, css);
+  };
+  return <FigureMenu title={metric} rows={rows} svg={svg} table={[asTable, setAsTable]} more={(then) => panel && <PanelItems metric={metric} panel={panel} then={then} />} />;
 }
 
-function PanelItems({ metric, panel, then }: { metric: string; panel: Panel; then: (act: () => void) => () => void }) {
-  const { before, behind } = panel;
+function PanelItems({ metric, panel, then }: { metric: string; panel: Panel; then: Then }) {
+  const { before, behind, extent } = panel;
   return (
     <>
-      <button type="button" className="item" disabled={!before} onClick={then(() => before && panel.put(metric, before))}>
+      <Item off={!before} act={then(() => before && panel.put(metric, before))}>
         Move before {before ?? "others"}
-      </button>
-      <button type="button" className="item" disabled={!behind} onClick={then(() => behind && panel.put(metric, behind))}>
+      </Item>
+      <Item off={!behind} act={then(() => behind && panel.put(metric, behind))}>
         Move behind {behind ?? "others"}
-      </button>
-      <button type="button" className="item" onClick={then(() => panel.widen(!panel.wide))}>
-        {panel.wide ? "Narrower" : "As wide as the row"}
-      </button>
-      <button type="button" className="item" onClick={then(panel.hide)}>
-        Take off
-      </button>
+      </Item>
+      {extent && <Item act={then(() => panel.resize(null))}>As large as the others</Item>}
+      {extent?.span !== columns && <Item act={then(() => panel.resize({ span: columns, height: extent?.height ?? wideHeight }))}>As wide as the row</Item>}
+      <Item act={then(panel.hide)}>Take off</Item>
     </>
   );
 }
 
-function saveSvg(name: string, title: string, frame: Frame | null): void {
-  if (frame) save(`${name}.svg`, new Blob([svgOf(frame.shown, title, css)], { type: "image/svg+xml" }));
-}
+const wideHeight = 280;
 
 function LinesTable({ lines, height }: { lines: Line[]; height: number }) {
   return (

@@ -1,15 +1,15 @@
 /** All charts of some runs: a section for each metric prefix. */
-import { useMemo } from "react";
+import { useMemo, useRef } from "react";
+import { useBox } from "../parts/box";
 import { Icon } from "../parts/Icon";
 import { Popover } from "../parts/Popover";
 import type { SetView } from "../url";
+import { Cell } from "./Cell";
 import { ChartCard } from "./ChartCard";
 import "./charts.css";
-import { panelOf, sectionsOf } from "./layout";
+import { panelOf, sectionsOf, usualExtent } from "./layout";
 import { type ChartRun, isClock } from "./lines";
 import { type ChartSettings, type ChartView, useSettings } from "./settings";
-
-const heights: Record<string, number> = { s: 150, m: 210, l: 340 };
 
 interface Props {
   metrics: string[];
@@ -42,10 +42,13 @@ interface SectionProps {
 }
 
 function Section({ name, metrics, runs, settings, view, change }: SectionProps) {
+  const grid = useRef<HTMLElement>(null);
+  const { width } = useBox(grid);
+  const usual = usualExtent(view.size, width, metrics.length);
   const open = !view.fold.includes(name);
   const toggle = () => change({ fold: open ? [...view.fold, name] : view.fold.filter((one) => one !== name) }, "replace");
   return (
-    <section aria-label={name}>
+    <section aria-label={name} ref={grid}>
       <h2>
         <button type="button" onClick={toggle} aria-expanded={open}>
           <Icon name={open ? "down" : "right"} size={13} />
@@ -53,10 +56,15 @@ function Section({ name, metrics, runs, settings, view, change }: SectionProps) 
         </button>
       </h2>
       {open && (
-        <div className="charts">
-          {metrics.map((metric) => (
-            <ChartCard key={metric} metric={metric} runs={runs} settings={settings} height={heights[view.size] ?? 210} panel={panelOf(metric, metrics, view, change)} />
-          ))}
+        <div className="charts grid">
+          {metrics.map((metric) => {
+            const panel = panelOf(metric, metrics, view, change);
+            return (
+              <Cell key={metric} metric={metric} panel={panel} usual={usual} width={width}>
+                {(height) => <ChartCard metric={metric} runs={runs} settings={settings} height={height} panel={panel} />}
+              </Cell>
+            );
+          })}
         </div>
       )}
     </section>

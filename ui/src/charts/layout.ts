@@ -1,4 +1,4 @@
-/** Which charts are shown, in which order, and which of them take a whole row; it stands in the address. */
+/** Which charts are shown, in which order and how large; it stands in the address. */
 import type { SetView } from "../url";
 import { isClock } from "./lines";
 import type { ChartView } from "./settings";
@@ -26,13 +26,48 @@ export function moveTo(list: string[], moved: string, to: string): string[] {
   return next;
 }
 
+/** A section's width has so many columns, however wide it is. */
+export const columns = 12;
+export const usualHeights: Record<string, number> = { s: 150, m: 210, l: 340 };
+const leastWidths: Record<string, number> = { s: 210, m: 280, l: 520 };
+const [leastPixels, gapPixels] = [170, 12];
+export const [leastHeight, mostHeight] = [100, 1200];
+
+/** How large a chart is: columns of its section, and pixels of the plot. */
+export interface Extent {
+  span: number;
+  height: number;
+}
+
+/** The size that charts have unless it is said otherwise: as many beside each other as fit, and none alone in a corner. */
+export function usualExtent(size: string, width: number, members: number): Extent {
+  const fit = Math.floor((width + gapPixels) / ((leastWidths[size] ?? 280) + gapPixels));
+  const beside = [6, 4, 3, 2].find((many) => many <= fit && many <= members) ?? 1;
+  return { span: columns / beside, height: usualHeights[size] ?? 210 };
+}
+
+/** A size within what can be drawn, where a section is so wide. */
+export function held({ span, height }: Extent, width: number): Extent {
+  const least = Math.min(columns, Math.ceil((leastPixels * columns) / Math.max(1, width)));
+  return { span: Math.min(columns, Math.max(least, Math.round(span))), height: Math.min(mostHeight, Math.max(leastHeight, Math.round(height / 10) * 10)) };
+}
+
+/** `8x320 val/loss`: eight columns and 320 pixels. */
+export function readExtent(said: string[], metric: string): Extent | null {
+  const found = said.find((one) => one.slice(one.indexOf(" ") + 1) === metric);
+  const [, span, height] = /^(\d{1,2})x(\d{1,4}) /.exec(found ?? "") ?? [];
+  return span && height ? { span: Number(span), height: Number(height) } : null;
+}
+
 /** What can be done with one chart among others. */
 export interface Panel {
-  wide: boolean;
+  /** What was said of its size. */
+  extent: Extent | null;
   /** The charts beside it. */
   before: string | undefined;
   behind: string | undefined;
-  widen: (wide: boolean) => void;
+  /** null: as the others. */
+  resize: (extent: Extent | null) => void;
   hide: () => void;
   /** Put a chart of the same section in the place of another. */
   put: (moved: string, to: string) => void;
@@ -40,13 +75,13 @@ export interface Panel {
 
 export function panelOf(metric: string, members: string[], view: ChartView, change: SetView<ChartView>): Panel {
   const at = members.indexOf(metric);
-  const without = (list: string[]) => list.filter((one) => one !== metric);
+  const others = view.panel.filter((one) => !readExtent([one], metric));
   return {
-    wide: view.wide.includes(metric),
+    extent: readExtent(view.panel, metric),
     before: members[at - 1],
     behind: members[at + 1],
-    widen: (wide) => change({ wide: wide ? [...without(view.wide), metric] : without(view.wide) }, "replace"),
-    hide: () => change({ off: [...without(view.off), metric] }),
+    resize: (extent) => change({ panel: extent ? [...others, `${extent.span}x${extent.height} ${metric}`] : others }, "replace"),
+    hide: () => change({ off: [...view.off.filter((one) => one !== metric), metric] }),
     put: (moved, to) => {
       if (moved === to || !members.includes(moved)) return;
       change({ order: [...view.order.filter((one) => !members.includes(one)), ...moveTo(members, moved, to)] });

@@ -14,7 +14,8 @@ export const chartDefaults = {
   fold: [] as string[],
   order: [] as string[],
   off: [] as string[],
-  wide: [] as string[],
+  /** Charts of a size of their own. */
+  panel: [] as string[],
 };
 
 export type ChartView = typeof chartDefaults;

@@ -1,5 +1,6 @@
 /** A chart as SVG: what is on the screen, in lines that can be drawn at any size. */
 import { ticks } from "../content/ticks";
+import { escaped } from "../parts/picture";
 import type { Drawing } from "./frame";
 import { tick, xLabel } from "./labels";
 import { clockOf, type Line } from "./lines";
@@ -79,9 +80,4 @@ function legend(line: Line, at: number, top: number, css: Css): string {
   const x = margin.left + (at % perLegendRow) * ((width - margin.left - margin.right) / perLegendRow);
   const y = top + Math.floor(at / perLegendRow) * legendRow;
   return `<rect x="${x.toFixed(1)}" y="${y - 9}" width="10" height="10" rx="3" fill="${css(`--run${line.colour}`)}"/><text x="${(x + 16).toFixed(1)}" y="${y}">${escaped(line.name)}</text>`;
-}
-
-function escaped(text: string): string {
-  // XML has no place for control characters.
-  return text.replace(/[\0-\x08\v\f\x0e-\x1f]/g, "").replace(/[&<>"]/g, (one) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[one] ?? "");
 }

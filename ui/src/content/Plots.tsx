@@ -1,6 +1,8 @@
 /** Small drawings of what a run logged: distributions, curves, confusion. Each says in words what it shows. */
 import { colours, colourVar } from "../colour";
 import { number } from "../format";
+import { tableSvg } from "../parts/picture";
+import { Figure, resolved } from "./Figure";
 import type { Distribution, Matrix } from "./kinds";
 import { tickLabel, ticks } from "./ticks";
 
@@ -44,8 +46,9 @@ export function Histogram({ found, label }: { found: Distribution; label: string
   const total = counts.reduce((sum, one) => sum + one, 0);
   const frame: Frame = { x: [edges[0] ?? 0, edges.at(-1) ?? 1], y: [0, most || 1] };
   const says = `${total.toLocaleString("en")} values from ${number(frame.x[0])} to ${number(frame.x[1])}, most of them near ${number(edges[counts.indexOf(most)] ?? 0)}`;
+  const table = () => ({ columns: ["from", "to", "values"], rows: counts.map((many, bin) => [edges[bin] ?? null, edges[bin + 1] ?? null, many]) });
   return (
-    <figure className="drawn">
+    <Figure title={label} table={table}>
       <svg viewBox={`0 0 ${wide} ${high}`} role="img" aria-label={`${label}: ${says}`}>
         <Axes frame={frame} />
         {counts.map((many, bin) => {
@@ -61,7 +64,7 @@ export function Histogram({ found, label }: { found: Distribution; label: string
       <figcaption>
         {total.toLocaleString("en")} values{notFinite > 0 && `, and ${notFinite.toLocaleString("en")} that are not finite`}
       </figcaption>
-    </figure>
+    </Figure>
   );
 }
 
@@ -78,18 +81,18 @@ interface LinePlotProps {
   xName: string;
   yName: string;
   label: string;
-  title?: string;
   /** Both axes from 0 to 1. */
   unit?: boolean;
 }
 
-export function LinePlot({ lines, xName, yName, label, title, unit = false }: LinePlotProps) {
+export function LinePlot({ lines, xName, yName, label, unit = false }: LinePlotProps) {
   const all = lines.flatMap((line) => line.points);
   const frame: Frame = unit ? { x: [0, 1], y: [0, 1] } : { x: rangeOf(all, 0), y: rangeOf(all, 1) };
   const named = lines.filter(({ name }) => name).length > 0 && lines.length > 1;
+  const table = () => ({ columns: ["line", xName, yName], rows: lines.flatMap((line) => line.points.map(([x, y]) => [line.name, x, y])) });
+  const legend = named ? lines.slice(0, colours).map(({ name }, one) => ({ name, colour: colourVar(one) })) : [];
   return (
-    <figure className="drawn">
-      {title && <h4>{title}</h4>}
+    <Figure title={label} table={table} legend={legend}>
       <svg viewBox={`0 0 ${wide} ${high}`} role="img" aria-label={`${label}: ${yName} from ${number(frame.y[0])} to ${number(frame.y[1])} over ${xName} from ${number(frame.x[0])} to ${number(frame.x[1])}`}>
         <Axes frame={frame} />
         {lines.map((line, one) => {
@@ -109,7 +112,7 @@ export function LinePlot({ lines, xName, yName, label, title, unit = false }: Li
             </span>
           ))}
       </figcaption>
-    </figure>
+    </Figure>
   );
 }
 
@@ -126,8 +129,13 @@ export function Confusion({ found, label }: { found: Matrix; label: string }) {
   const sums = counts.map((row) => row.reduce((sum, one) => sum + one, 0));
   const right = counts.reduce((sum, row, one) => sum + (row[one] ?? 0), 0);
   const total = sums.reduce((sum, one) => sum + one, 0);
+  const columns = ["", ...labels];
+  const drawing = () => {
+    const shade = (many: number) => ({ from: 0, to: 1, colour: resolved("var(--accent)"), opacity: (0.6 * many) / most });
+    return tableSvg(label, columns, counts.map((row, one) => [{ text: labels[one] ?? "" }, ...row.map((many) => ({ text: number(many), bar: shade(many) }))]), 40);
+  };
   return (
-    <figure className="drawn">
+    <Figure title={label} plain table={() => ({ columns, rows: counts.map((row, one) => [labels[one] ?? "", ...row]) })} svg={drawing}>
       <div className="wide-table" tabIndex={0} role="region" aria-label={`${label}, as a table`}>
         <table className="confusion">
           <caption className="unseen">Rows are what it is, columns what it was taken for</caption>
@@ -158,6 +166,6 @@ export function Confusion({ found, label }: { found: Matrix; label: string }) {
       <figcaption>
         {number(right)} of {number(total)} on the diagonal{total > 0 && ` (${number((100 * right) / total, 3)} %)`}; rows are what it is, columns what it was taken for
       </figcaption>
-    </figure>
+    </Figure>
   );
 }

@@ -1,10 +1,13 @@
 /** What moves a metric: how much of its differences each setting accounts for, over all runs around the compared ones. */
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { ApiError, ask } from "../../api";
+import { Figure } from "../../content/Figure";
 import { count, label } from "../../format";
+import { type TableCell, tableSvg } from "../../parts/picture";
 import { Failed, Skeleton } from "../../parts/States";
 import { WideTable } from "../../parts/WideTable";
 import type { Importance as Found } from "../../schema";
+import { css } from "../../theme";
 import { ColumnSelect } from "./Choosers";
 import { targetOf, useVarying } from "./data";
 import type { PartProps } from "./Parallel";
@@ -36,7 +39,11 @@ export default function Importance({ around, view, change }: PartProps) {
       </div>
       <section className="card" aria-label="Importance">
         {!data && <Skeleton rows={6} />}
-        {data && data.parameters.length > 0 && <Bars found={data} onOpen={(name) => change({ tab: "scatter", across: name, target, all: "1" })} />}
+        {data && data.parameters.length > 0 && (
+          <Figure className="bars" title={`What moves ${label(target)}`} plain table={() => figuresOf(data)} svg={() => drawnOf(data, `What moves ${label(target)}`)}>
+            <Bars found={data} onOpen={(name) => change({ tab: "scatter", across: name, target, all: "1" })} />
+          </Figure>
+        )}
         {data?.parameters.length === 0 && <p className="note">No setting varies among three runs at least that logged it.</p>}
       </section>
       <p className="muted method">
@@ -45,6 +52,30 @@ export default function Importance({ around, view, change }: PartProps) {
       </p>
     </div>
   );
+}
+
+const heads = ["setting", "importance", "correlation", "values", "runs"];
+
+function figuresOf({ parameters }: Found) {
+  return { columns: heads, rows: parameters.map((one) => [one.label, one.importance, one.correlation, one.values, one.runs]) };
+}
+
+function drawnOf({ parameters }: Found, title: string): string {
+  const rows = parameters.map(({ label, importance, correlation, values, runs }): TableCell[] => {
+    const half = (correlation ?? 0) / 2;
+    return [
+      { text: label },
+      { text: importance.toFixed(2), bar: { from: 0, to: importance, colour: css("--accent-soft") } },
+      { text: correlation === null ? "no order" : signed(correlation), bar: { from: 0.5 + Math.min(0, half), to: 0.5 + Math.max(0, half), colour: css(half < 0 ? "--warn-soft" : "--near-soft") } },
+      { text: String(values) },
+      { text: String(runs) },
+    ];
+  });
+  return tableSvg(title, heads, rows, 110);
+}
+
+function signed(value: number): string {
+  return `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(2)}`;
 }
 
 function Bars({ found, onOpen }: { found: Found; onOpen: (name: string) => void }) {
@@ -93,7 +124,7 @@ function Correlation({ value }: { value: number }) {
   return (
     <div className="bar-cell">
       <i className={value < 0 ? "falls" : "rises"} style={value < 0 ? { right: "50%", width } : { left: "50%", width }} />
-      <b>{value > 0 ? "+" : value < 0 ? "−" : ""}{Math.abs(value).toFixed(2)}</b>
+      <b>{signed(value)}</b>
     </div>
   );
 }

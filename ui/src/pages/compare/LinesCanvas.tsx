@@ -1,4 +1,5 @@
 import { useEffect, useRef } from "react";
+import { escaped } from "../../parts/picture";
 import { css, useShade } from "../../theme";
 import type { Axis } from "./axes";
 import type { Strand } from "./ParallelPlot";
@@ -39,6 +40,28 @@ export function LinesCanvas({ strands, taken, tint, between, width, height, hove
 function colourOf(strand: Strand, tint: Axis | null, shade: string): string {
   const colour = tintOf(strand.point, tint, shade, (number) => css(`--run${number}`));
   return colour === "var(--faint)" ? css("--faint") : colour;
+}
+
+/** The same as SVG, with the names of the axes above. */
+export function linesSvg(strands: Strand[], taken: Set<string>, tint: Axis | null, axes: Axis[], between: number, shade: string): string {
+  const lines = strands.toSorted((one, other) => Number(taken.has(one.point.id)) - Number(taken.has(other.point.id))).map((strand) => {
+    const on = taken.has(strand.point.id);
+    return `<path d="${pathOf(strand, between)}" fill="none" stroke="${on ? colourOf(strand, tint, shade) : css("--faint")}" stroke-opacity="${on ? 0.7 : 0.16}" stroke-width="1.5"/>`;
+  });
+  const titles = axes.map((axis, at) => `<text x="${(at + 0.5) * between}" y="4" text-anchor="middle">${escaped(axis.title)}</text>`);
+  return [...lines, ...titles].join("");
+}
+
+function pathOf({ heights }: Strand, between: number): string {
+  return heights
+    .map((y, at) => {
+      if (y === null) return "";
+      const x = (at + 0.5) * between;
+      const begun = heights[at - 1] != null;
+      // A value between two that are missing is a short dash.
+      return !begun && heights[at + 1] == null ? `M${x - 4} ${y}H${x + 4}` : `${begun ? "L" : "M"}${x} ${y}`;
+    })
+    .join("");
 }
 
 function stroke(ctx: CanvasRenderingContext2D, { heights }: Strand, between: number, colour: string, alpha: number, width: number): void {

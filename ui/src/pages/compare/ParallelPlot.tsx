@@ -1,15 +1,17 @@
 /** The drawing: lines on a canvas, axes and brushes above it. */
 import { type PointerEvent, useMemo, useRef, useState } from "react";
 import "../../charts/charts.css";
-import { number, plain } from "../../format";
+import { Figure } from "../../content/Figure";
+import { count, number, plain } from "../../format";
 import { useBox } from "../../parts/box";
-import type { SetView } from "../../url";
-import { navigate } from "../../url";
+import { svgText } from "../../parts/picture";
+import { useShade } from "../../theme";
+import { navigate, type SetView } from "../../url";
 import { AxisLine } from "./AxisLine";
 import { AxisMenu } from "./AxisMenu";
 import { type Axis, type Brush, placeOn } from "./axes";
-import type { Point } from "./data";
-import { LinesCanvas } from "./LinesCanvas";
+import { type Point, tableOf } from "./data";
+import { LinesCanvas, linesSvg } from "./LinesCanvas";
 import type { CompareView } from "./view";
 
 const height = 400;
@@ -49,37 +51,47 @@ export function ParallelPlot({ axes, points, taken, tint, brushes, draft, brush,
     const strand = nearestStrand(strands, taken, x / between - 0.5, y);
     setHovered(strand && { strand, x, y });
   };
+  const shade = useShade();
+  const title = `${count(taken.size, "run")} over ${axes.map((axis) => axis.title).join(", ")}`;
+  const drawing = () => {
+    const above = box.current?.querySelector<SVGSVGElement>(".strands > svg");
+    return above ? svgText(above, { title, under: linesSvg(strands, taken, tint, axes, between, shade), above: titlesPixels }) : null;
+  };
   return (
-    <div className="parallel" ref={box} tabIndex={0} role="region" aria-label="Axes">
-      {room > 0 && (
-        <div style={{ width }}>
-          <div className="axis-titles" style={{ gridTemplateColumns: `repeat(${axes.length}, 1fr)` }}>
-            {axes.map((axis) => (
-              <AxisMenu key={axis.name} axis={axis} brush={brushes.find((one) => one.column === axis.name)} set={(made) => brush(axis.name, made)} names={names} view={view} change={change} />
-            ))}
-          </div>
-          <div
-            className={`strands ${hovered ? "on-run" : ""}`}
-            style={{ height }}
-            onPointerMove={seek}
-            onPointerLeave={() => setHovered(null)}
-            onClick={(event) => {
-              if (hovered && !(event.target as Element).closest(".grip")) navigate(`/runs/${hovered.strand.point.id}`);
-            }}
-          >
-            <LinesCanvas strands={strands} taken={taken} tint={tint} between={between} width={width} height={height} hovered={hovered?.strand.point.id ?? ""} />
-            <svg width={width} height={height} role="img" aria-label={`${points.length} runs over ${axes.map((axis) => axis.title).join(", ")}; ${taken.size} of them taken`}>
-              {axes.map((axis, at) => (
-                <AxisLine key={axis.name} axis={axis} x={(at + 0.5) * between} inner={inner} brush={brushes.find((one) => one.column === axis.name)} draft={draft} done={(made) => brush(axis.name, made)} />
+    <Figure className="parallel-figure" title={title} table={() => tableOf(points.filter((point) => taken.has(point.id)), axes)} svg={drawing}>
+      <div className="parallel" ref={box} tabIndex={0} role="region" aria-label="Axes">
+        {room > 0 && (
+          <div style={{ width }}>
+            <div className="axis-titles" style={{ gridTemplateColumns: `repeat(${axes.length}, 1fr)` }}>
+              {axes.map((axis) => (
+                <AxisMenu key={axis.name} axis={axis} brush={brushes.find((one) => one.column === axis.name)} set={(made) => brush(axis.name, made)} names={names} view={view} change={change} />
               ))}
-            </svg>
-            {hovered && <Reading axes={axes} point={hovered.strand.point} x={hovered.x} y={hovered.y} width={width} />}
+            </div>
+            <div
+              className={`strands ${hovered ? "on-run" : ""}`}
+              style={{ height }}
+              onPointerMove={seek}
+              onPointerLeave={() => setHovered(null)}
+              onClick={(event) => {
+                if (hovered && !(event.target as Element).closest(".grip")) navigate(`/runs/${hovered.strand.point.id}`);
+              }}
+            >
+              <LinesCanvas strands={strands} taken={taken} tint={tint} between={between} width={width} height={height} hovered={hovered?.strand.point.id ?? ""} />
+              <svg width={width} height={height} role="img" aria-label={`${points.length} runs over ${axes.map((axis) => axis.title).join(", ")}; ${taken.size} of them taken`}>
+                {axes.map((axis, at) => (
+                  <AxisLine key={axis.name} axis={axis} x={(at + 0.5) * between} inner={inner} brush={brushes.find((one) => one.column === axis.name)} draft={draft} done={(made) => brush(axis.name, made)} />
+                ))}
+              </svg>
+              {hovered && <Reading axes={axes} point={hovered.strand.point} x={hovered.x} y={hovered.y} width={width} />}
+            </div>
           </div>
-        </div>
-      )}
-    </div>
+        )}
+      </div>
+    </Figure>
   );
 }
+
+const titlesPixels = 12;
 
 function heightOf(axis: Axis, point: Point, inner: number): number | null {
   const place = placeOn(axis, point.cells.get(axis.name) ?? null);

@@ -1,6 +1,8 @@
 /** Two values of each run against each other, coloured by a third. */
 import { useMemo, useRef, useState } from "react";
 import "../../charts/charts.css";
+import { colourVar, colours } from "../../colour";
+import { Figure } from "../../content/Figure";
 import { count, number, plain } from "../../format";
 import { useBox } from "../../parts/box";
 import { Icon } from "../../parts/Icon";
@@ -9,7 +11,7 @@ import { useShade } from "../../theme";
 import { navigate } from "../../url";
 import { type Axis, axisOf, placeOn, rankCorrelation, short } from "./axes";
 import { ColumnSelect, Scope } from "./Choosers";
-import { type Point, targetOf, usePoints, useVarying } from "./data";
+import { type Point, tableOf, targetOf, usePoints, useVarying } from "./data";
 import { type PartProps, valuesOf } from "./Parallel";
 import { ramp, tintOf } from "./tints";
 
@@ -78,32 +80,43 @@ function Plot({ points, x, y, tint }: { points: Point[]; x: Axis; y: Axis; tint:
   });
   const together = rankCorrelation(pairs(points, x, y));
   const says = `${count(dots.length, "run")}${together === null ? "" : `, rank correlation ${together.toFixed(2).replace("-", "−")}`}`;
+  const axes = [x, y, ...(tint && tint.name !== x.name && tint.name !== y.name ? [tint] : [])];
+  const title = `${y.title} over ${x.title}`;
   return (
-    <div ref={box} className="scatter">
-      {width > 0 && (
-        <svg width={width} height={height} role="img" aria-label={`${y.title} over ${x.title}: ${says}`}>
-          <Grid x={x} y={y} toX={toX} toY={toY} left={left} width={width} />
-          {dots.map((dot) => (
-            <circle
-              key={dot.point.id}
-              cx={dot.x}
-              cy={dot.y}
-              r={hovered?.point.id === dot.point.id ? 7 : dots.length > 300 ? 3.5 : 5}
-              style={{ fill: tintOf(dot.point, tint, shade) }}
-              onPointerEnter={() => setHovered(dot)}
-              onPointerLeave={() => setHovered(null)}
-              onClick={() => navigate(`/runs/${dot.point.id}`)}
-            />
-          ))}
-        </svg>
-      )}
-      <p className="scatter-foot">
-        <span>{says}</span>
-        {tint && <Key tint={tint} shade={shade} />}
-      </p>
-      {hovered && <Reading dot={hovered} axes={[x, y, ...(tint && tint.name !== x.name && tint.name !== y.name ? [tint] : [])]} width={width} />}
-    </div>
+    <Figure className="scatter" title={title} table={() => tableOf(dots.map(({ point }) => point), axes)} legend={legendOf(dots, tint, shade)}>
+      <div ref={box}>
+        {width > 0 && (
+          <svg width={width} height={height} role="img" aria-label={`${title}: ${says}`}>
+            <Grid x={x} y={y} toX={toX} toY={toY} left={left} width={width} />
+            {dots.map((dot) => (
+              <circle
+                key={dot.point.id}
+                cx={dot.x}
+                cy={dot.y}
+                r={hovered?.point.id === dot.point.id ? 7 : dots.length > 300 ? 3.5 : 5}
+                style={{ fill: tintOf(dot.point, tint, shade) }}
+                onPointerEnter={() => setHovered(dot)}
+                onPointerLeave={() => setHovered(null)}
+                onClick={() => navigate(`/runs/${dot.point.id}`)}
+              />
+            ))}
+          </svg>
+        )}
+        <p className="scatter-foot">
+          <span>{says}</span>
+          {tint && <Key tint={tint} shade={shade} />}
+        </p>
+        {hovered && <Reading dot={hovered} axes={axes} width={width} />}
+      </div>
+    </Figure>
   );
+}
+
+/** What the colours mean, for a picture of it. */
+function legendOf(dots: Dot[], tint: Axis | null, shade: string) {
+  if (!tint) return dots.length > colours ? [] : dots.map(({ point }) => ({ name: point.name, colour: colourVar(point.colour) }));
+  if (tint.kind === "category") return tint.categories.slice(0, colours).map((name, at) => ({ name: `${tint.title} ${name}`, colour: colourVar(at) }));
+  return [tint.low, tint.high].map((end, at) => ({ name: `${tint.title} ${short(end)}`, colour: ramp(at, shade) }));
 }
 
 function pairs(points: Point[], x: Axis, y: Axis): [number, number][] {

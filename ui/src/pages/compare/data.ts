@@ -4,6 +4,7 @@ import { useMemo } from "react";
 import { ask } from "../../api";
 import type { ChartRun } from "../../charts/lines";
 import { colourOf, dashesFor } from "../../colour";
+import type { Rows } from "../../content/kinds";
 import type { Column, Comparison } from "../../schema";
 import { type Cell, quote } from "../runs/data";
 import type { CompareView } from "./view";
@@ -104,6 +105,11 @@ export function usePoints(around: Around, ids: string[] | null, columns: string[
     });
     return { points, total: data.total };
   }, [data, wanted]);
+}
+
+/** Points in figures: each run and its values on the axes. */
+export function tableOf(points: Point[], axes: { name: string; title: string }[]): Rows {
+  return { columns: ["run", ...axes.map((axis) => axis.title)], rows: points.map((point) => [point.name, ...axes.map((axis) => point.cells.get(axis.name) ?? null)]) };
 }
 
 /** The metric that the parts ask about: the one that is chosen, or that which sounds most like a result. */

@@ -1,6 +1,10 @@
 /** The graph, drawn as SVG: dragged and zoomed by mouse, walked through by arrow keys. */
 import { type KeyboardEvent, type PointerEvent, useMemo, useRef, useState } from "react";
+import { FigureMenu } from "../../parts/FigureMenu";
 import { Icon } from "../../parts/Icon";
+import { svgText } from "../../parts/picture";
+import { Heads } from "../../parts/Heads";
+import { WideTable } from "../../parts/WideTable";
 import type { Lineage } from "../../schema";
 import { type Box, layout, type LineageNode, related } from "./layout";
 import { about, signs } from "./words";
@@ -23,9 +27,16 @@ export function Graph({ lineage, chosen, choose }: Props) {
   const [view, setView] = useState<View>({ x: 0, y: 0, scale: 1 });
   const drag = useDrag(view, setView);
   const zoom = (by: number) => setView(({ x, y, scale }) => ({ x, y, scale: Math.min(2.5, Math.max(0.25, scale * by)) }));
+  const box = useRef<HTMLDivElement>(null);
+  const [asTable, setAsTable] = useState(false);
+  const drawing = () => {
+    const svg = box.current?.querySelector<SVGSVGElement>(":scope > svg");
+    return svg ? svgText(svg, { title: "Lineage" }) : null;
+  };
   return (
-    <div className="graph card">
+    <div className="graph card" ref={box}>
       <div className="tools">
+        <FigureMenu title="Lineage" rows={() => [arrowHeads, ...arrowRows(lineage)]} svg={drawing} table={[asTable, setAsTable]} />
         <button type="button" className="quiet" aria-label="Larger" onClick={() => zoom(1.25)}>
           +
         </button>
@@ -36,39 +47,62 @@ export function Graph({ lineage, chosen, choose }: Props) {
           <Icon name="expand" />
         </button>
       </div>
-      <svg
-        viewBox={`${-view.x / view.scale} ${-view.y / view.scale} ${Math.max(width, 300) / view.scale} ${Math.max(height, 120) / view.scale}`}
-        style={{ maxHeight: "62vh", height: Math.max(220, height) }}
-        role="group"
-        aria-label={`Lineage: ${boxes.length} parts`}
-        {...drag}
-      >
-        <defs>
-          <marker id="tip" viewBox="0 0 8 8" refX="4" refY="4" markerWidth="7" markerHeight="7" orient="auto">
-            <path d="M0 0L8 4L0 8z" />
-          </marker>
-        </defs>
-        {arrows.map((arrow) => (
-          <path
-            key={`${arrow.from} ${arrow.to}`}
-            className={`arrow ${lit.has(arrow.from) && lit.has(arrow.to) ? "lit" : ""}`}
-            d={arrow.path}
-            markerEnd="url(#tip)"
-          />
-        ))}
-        {boxes.map((box) => (
-          <NodeBox
-            key={box.node.id}
-            box={box}
-            lit={lit.has(box.node.id)}
-            chosen={box.node.id === chosen}
-            choose={choose}
-            to={(key) => towards(key, box, boxes, lineage)}
-          />
-        ))}
-      </svg>
+      {asTable ? (
+        <WideTable label="Lineage" className="">
+          <Heads names={arrowHeads} />
+          <tbody>
+            {arrowRows(lineage).map((row, at) => (
+              <tr key={at}>
+                {row.map((text, place) => (
+                  <td key={place}>{text}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </WideTable>
+      ) : (
+        <svg
+          viewBox={`${-view.x / view.scale} ${-view.y / view.scale} ${Math.max(width, 300) / view.scale} ${Math.max(height, 120) / view.scale}`}
+          style={{ maxHeight: "62vh", height: Math.max(220, height) }}
+          role="group"
+          aria-label={`Lineage: ${boxes.length} parts`}
+          {...drag}
+        >
+          <defs>
+            <marker id="tip" viewBox="0 0 8 8" refX="4" refY="4" markerWidth="7" markerHeight="7" orient="auto">
+              <path d="M0 0L8 4L0 8z" />
+            </marker>
+          </defs>
+          {arrows.map((arrow) => (
+            <path
+              key={`${arrow.from} ${arrow.to}`}
+              className={`arrow ${lit.has(arrow.from) && lit.has(arrow.to) ? "lit" : ""}`}
+              d={arrow.path}
+              markerEnd="url(#tip)"
+            />
+          ))}
+          {boxes.map((box) => (
+            <NodeBox
+              key={box.node.id}
+              box={box}
+              lit={lit.has(box.node.id)}
+              chosen={box.node.id === chosen}
+              choose={choose}
+              to={(key) => towards(key, box, boxes, lineage)}
+            />
+          ))}
+        </svg>
+      )}
     </div>
   );
+}
+
+const arrowHeads = ["from", "what it is", "to", "what that is"];
+
+/** Each arrow in words. */
+function arrowRows({ nodes, edges }: Lineage): string[][] {
+  const found = new Map(nodes.map((node) => [node.id, node]));
+  return edges.map((edge) => [edge.from, edge.to].flatMap((id) => [found.get(id)?.name ?? id, found.get(id)?.kind ?? ""]));
 }
 
 interface NodeProps {
