@@ -131,7 +131,7 @@ def make_run(store: Store, run_id: str, seed: int = 0, points: int = 2000, files
         for number in range(5):
             (folder / str(number)).mkdir(parents=True)
             (folder / str(number) / "x").write_bytes(draw.randbytes(100))
-        other.event("code", {"tree": objects.put_folder(folder)})
+        other.event("code", {"tree": objects.put_folder(folder).digest})
         journal.event("input", {"path": "absent", "digest": "ab" * 32, "stored": False})
         for step in range(points):
             journal.log({"loss": draw.random(), "acc": draw.random()}, step)

@@ -141,7 +141,8 @@ class Run:
         name = name or where.name
         try:
             if where.is_dir():
-                digest, size, kind = self.objects.put_folder(where), 0, "tree"
+                folder = self.objects.put_folder(where)
+                digest, size, kind = folder.digest, folder.size, "tree"
             else:
                 found = self.objects.put_file(where)
                 digest, size, kind = found.digest, found.size, "file"

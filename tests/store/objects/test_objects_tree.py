@@ -88,7 +88,7 @@ def test_folder_roundtrip(store: Objects, tmp_path: Path) -> None:
     (folder / ".anew/x").write_text("never")
     with open(os.fsencode(folder) + b"/caf\xe9", "wb") as out:
         out.write(b"latin")
-    key = store.put_folder(folder)
+    key = store.put_folder(folder).digest
     found = list(store.read_tree(key))
     assert [entry.path for entry in found] == sorted(entry.path for entry in found)
     assert store.put_tree(reversed(found)) == key
@@ -96,11 +96,11 @@ def test_folder_roundtrip(store: Objects, tmp_path: Path) -> None:
     store.restore_tree(key, tmp_path / "out")  # over itself
     diff = ["diff", "-r", "--no-dereference", "-x", ".anew", os.fspath(folder), os.fspath(tmp_path / "out")]
     assert subprocess.run(diff, capture_output=True).stdout == b""
-    assert store.put_folder(tmp_path / "out") == key
+    assert store.put_folder(tmp_path / "out").digest == key
     assert (tmp_path / "out/a/run.sh").stat().st_mode & 0o111
     assert not (tmp_path / "out/a-b").stat().st_mode & 0o111
     (tmp_path / "nothing").mkdir()
-    assert list(store.read_tree(store.put_folder(tmp_path / "nothing"))) == []
+    assert list(store.read_tree(store.put_folder(tmp_path / "nothing").digest)) == []
 
 
 def test_a_pipe_is_refused(store: Objects, tmp_path: Path) -> None:

@@ -6,47 +6,179 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
+import time
 from collections.abc import Callable, Iterable
 
-from anew.errors import StoreError, UsageError
+from anew.errors import CorruptData, NotFound, StoreError, UsageError
 from anew.store.objects import tree
-from anew.store.objects.disk import reading, writing
+from anew.store.objects.disk import reading, write_parts, writing
+from anew.store.objects.seen import MARK, NO_MARK, Seen, SeenFolder, mark
+from anew.store.objects.stat_index import is_racy
 from anew.store.objects.values import Entry
 
 OWN_FOLDER = ".anew"  # a store does not store itself
+_MARK_BYTES = struct.Struct(f"{MARK.size}s")
+_NOT_YET = SeenFolder("", b"", b"", 0, 0)
 
 
-def snapshot(
-    path: str,
-    put_file: Callable[[str, os.stat_result], tuple[bytes, int]],
-    put_blob: tree.PutBlob,
-    depth: int = 1,
-) -> bytes:
-    """Store what `path` holds; the key of its tree. Links are kept, not followed.
+class Taker:
+    """Takes folders into a store. What `seen` knows is not read again, and what is taken is noted there.
 
-    `put_file(path, stat)` stores a file and gives its key and size.
+    `put_file(path, stat)` stores a file and gives its key and size; `put_blob` and `get_blob` are for nodes of trees.
     """
-    if depth > tree.DEPTH_MAX:
-        raise UsageError(f"{path} is deeper than {tree.DEPTH_MAX} folders")
-    rows: list[tree.Row] = []
-    with reading(path):
-        for entry in list(os.scandir(path)):
-            name = entry.name
-            about = entry.stat(follow_symlinks=False)
-            mode = about.st_mode
-            if name == OWN_FOLDER:
+
+    def __init__(
+        self,
+        put_file: Callable[[str, os.stat_result], tuple[bytes, int]],
+        put_blob: tree.PutBlob,
+        get_blob: tree.GetBlob,
+        seen: Seen | None = None,
+    ) -> None:
+        self._put_file, self._put_blob, self._get_blob = put_file, put_blob, get_blob
+        self._before = seen.folders if seen is not None else {}
+        self._now: dict[str, SeenFolder] = {}
+        self._seen, self._looked_ns = seen, time.time_ns()
+
+    def take(self, path: str) -> SeenFolder:
+        """All that `path` holds. Links are kept, not followed. StoreError for what is no file, folder or link."""
+        with reading(path):
+            device = os.stat(path).st_dev
+        if self._seen is not None and self._seen.device != device:
+            self._before = {}  # another disk may use the same inodes
+        found = self._take(path, "", 1)
+        if self._seen is not None:
+            self._seen.device, self._seen.folders = device, self._now
+        return found
+
+    def _take(self, path: str, relative: str, depth: int) -> SeenFolder:
+        if depth > tree.DEPTH_MAX:
+            raise UsageError(f"{path} is deeper than {tree.DEPTH_MAX} folders")
+        names: list[str] = []
+        marks: list[bytes] = []
+        about: list[os.stat_result] = []
+        inner: dict[str, SeenFolder] = {}
+        with reading(path), os.scandir(path) as entries:
+            for entry in entries:
+                name, found = entry.name, entry.stat(follow_symlinks=False)
+                if name == OWN_FOLDER:
+                    continue
+                names.append(name)
+                about.append(found)
+                if found.st_mode & 0o170000 == stat.S_IFDIR:
+                    marks.append(NO_MARK)
+                    inner[name] = _NOT_YET
+                else:
+                    marks.append(mark(found))
+        for name in inner:
+            below = f"{relative}/{name}" if relative else name
+            inner[name] = self._take(f"{path}/{name}", below, depth + 1)
+        before = self._before.get(relative)
+        if before is not None and before.marks == b"".join(marks) and before.names == "\0".join(names):
+            below = relative and relative + "/"
+            if all(self._before[below + name].key == found.key for name, found in inner.items()):
+                self._now[relative] = before
+                return before
+        taken = self._take_changed(path, before, names, marks, about, inner)
+        self._now[relative] = taken
+        return taken
+
+    def _take_changed(
+        self,
+        path: str,
+        before: SeenFolder | None,
+        names: list[str],
+        marks: list[bytes],
+        about: list[os.stat_result],
+        inner: dict[str, SeenFolder],
+    ) -> SeenFolder:
+        known = self._known(before)
+        rows: list[tree.Row] = []
+        files = size = 0
+        for position, name in enumerate(names):
+            found = inner.get(name)
+            if found is not None:
+                rows.append([name, "e"] if found.key == EMPTY else [name, "d", found.key])
+                files, size = files + found.files, size + found.size
                 continue
-            if stat.S_ISREG(mode):
-                key, size = put_file(entry.path, about)
-                rows.append([name, "x" if mode & 0o100 else "f", key, size])
-            elif stat.S_ISLNK(mode):
-                rows.append([name, "l", os.readlink(entry.path)])
-            elif stat.S_ISDIR(mode):
-                key = snapshot(entry.path, put_file, put_blob, depth + 1)
-                rows.append([name, "e"] if key == EMPTY else [name, "d", key])
-            else:
-                raise StoreError(f"{entry.path} is no file, folder or link: remove it or leave it out")
-    return tree.put_rows(rows, put_blob)
+            row = known.get((name, marks[position]))
+            if row is None:
+                row = self._row(f"{path}/{name}", name, about[position])
+            if row[1] != "l":
+                files, size = files + 1, size + row[3]
+            if is_racy(about[position], self._looked_ns):
+                marks[position] = NO_MARK
+            rows.append(row)
+        key = tree.put_rows(rows, self._put_blob)
+        return SeenFolder("\0".join(names), b"".join(marks), key, files, size)
+
+    def _row(self, path: str, name: str, about: os.stat_result) -> tree.Row:
+        if stat.S_ISREG(about.st_mode):
+            key, size = self._put_file(path, about)
+            return [name, "x" if about.st_mode & 0o100 else "f", key, size]
+        if stat.S_ISLNK(about.st_mode):
+            with reading(path):
+                return [name, "l", os.readlink(path)]
+        raise StoreError(f"{path} is no file, folder or link: remove it or leave it out")
+
+    def _known(self, before: SeenFolder | None) -> dict[tuple[str, bytes], tree.Row]:
+        """The rows of files of which only their marks need be the same."""
+        if before is None or not before.names:
+            return {}
+        try:
+            rows = {row[0]: row for row in tree.rows(before.key, self._get_blob)}
+        except (NotFound, StoreError):
+            return {}  # all is read again, and so stored again
+        names = before.names.split("\0")
+        return {
+            (name, found): rows[name]
+            for name, (found,) in zip(names, _MARK_BYTES.iter_unpack(before.marks), strict=True)
+            if found != NO_MARK
+        }
+
+
+class Writer:
+    """Writes trees into folders that did not exist, or were empty. `written`: what was, by path, for `Taker`.
+
+    `read_file(key)` gives the content in pieces, verified.
+    """
+
+    def __init__(self, get_blob: tree.GetBlob, read_file: Callable[[bytes], Iterable[bytes]]) -> None:
+        self._get_blob, self._read_file = get_blob, read_file
+        self.written: dict[str, tuple[bytes, bytes]] = {}  # mark and key
+
+    def write(self, key: bytes, path: str, depth: int = 1) -> None:
+        """Fill the empty folder `path`. StoreError where something stands in the way; then some of it is written."""
+        with writing(path):
+            folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            for row in tree.rows(key, self._get_blob):
+                name, kind = row[0], row[1]
+                if kind in "fx":
+                    self._file(folder, f"{path}/{name}", row)
+                    continue
+                with writing(f"{path}/{name}"):
+                    if kind == "l":
+                        os.symlink(row[2], name, dir_fd=folder)
+                        continue
+                    os.mkdir(name, dir_fd=folder)
+                if kind == "d":
+                    if depth == tree.DEPTH_MAX:
+                        raise CorruptData(f"tree {key.hex()} is deeper than {tree.DEPTH_MAX} folders")
+                    self.write(row[2], f"{path}/{name}", depth + 1)
+        finally:
+            os.close(folder)
+
+    def _file(self, folder: int, path: str, row: tree.Row) -> None:
+        name, kind, key, _ = row
+        mode = 0o777 if kind == "x" else 0o666
+        with writing(path):
+            fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=folder)
+            try:
+                write_parts(fd, self._read_file(key))
+                self.written[path] = mark(os.fstat(fd)), key
+            finally:
+                os.close(fd)
 
 
 def restore(entries: Iterable[Entry], folder: str, restore_file: Callable[[str, str, bool], None]) -> None:

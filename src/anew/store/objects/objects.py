@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
@@ -19,7 +21,10 @@ from anew.store.objects.disk import reading, write_parts, writing
 from anew.store.objects.packs import Packs
 from anew.store.objects.record import BLOB, MANIFEST, RECORD_SIZE_MAX, digest
 from anew.store.objects.stat_index import StatIndex, signature
-from anew.store.objects.values import Entry, FileRef, Problem
+from anew.store.objects.values import Entry, FileRef, FolderRef, Problem
+
+if TYPE_CHECKING:
+    from anew.store.objects.seen import Seen
 
 READ_SIZE = 1 << 20
 
@@ -144,19 +149,60 @@ class Objects:
 
         return tree.read(_key(digest), self._get_blob)
 
-    def put_folder(self, path: Path) -> str:
-        """Store a folder with all it holds, but for `.anew`; the digest of its tree."""
-        from anew.store.objects import folder
+    def put_folder(self, path: Path, *, remember: bool = False) -> FolderRef:
+        """Store a folder with all it holds, but for `.anew`.
 
-        return folder.snapshot(os.fspath(path), lambda p, s: self._file(p, s, store=True), self._put_blob).hex()
+        `remember`: what it held is noted once all is stored, and not read again next time where it is the same.
+        """
+        from anew.store.objects.folder import Taker
 
-    def restore_tree(self, digest: str, folder: Path) -> None:
-        """Put a tree into `folder`. What else is there stays; nothing is written through a link."""
+        seen = self._seen_at(path) if remember else None
+        found = Taker(self._put_small, self._put_blob, self._get_blob, seen).take(os.fspath(path))
+        if seen is not None:
+            self.flush()
+            seen.save()
+        return FolderRef(found.key.hex(), found.size, found.files)
+
+    def hash_folder(self, path: Path, nodes: dict[bytes, bytes]) -> FolderRef:
+        """What `put_folder` gives, without storing; `nodes` is given those of its tree that are not stored."""
+        from anew.store.objects.folder import Taker
+
+        def put_blob(data: bytes) -> bytes:
+            key = digest(data)
+            nodes[key] = data
+            return key
+
+        def hash_file(path: str, about: os.stat_result) -> tuple[bytes, int]:
+            return self._file(path, about, store=False)
+
+        found = Taker(hash_file, put_blob, self._get_blob, self._seen_at(path)).take(os.fspath(path))
+        return FolderRef(found.key.hex(), found.size, found.files)
+
+    def restore_tree(self, digest: str, folder: Path, *, remember: bool = False) -> None:
+        """Put a tree into `folder`. What else is there stays; nothing is written through a link.
+
+        A folder that is not there yet comes whole or not at all. `remember` as for `put_folder`: for such a one only.
+        """
         from anew.store.objects import folder as folders
 
         for _ in self.read_tree(digest):
             pass  # all of it is checked before anything is written: reading it costs a fiftieth of restoring
-        folders.restore(self.read_tree(digest), os.fspath(folder), self._restore)
+        path = os.fspath(folder)
+        if os.path.lexists(path):
+            folders.restore(self.read_tree(digest), path, self._restore)
+            return
+        temporary = os.path.join(os.path.dirname(os.path.abspath(path)), f".anew-{os.urandom(8).hex()}.tmp")
+        writer = folders.Writer(self._get_blob, self._iter)
+        with writing(path):
+            os.makedirs(temporary)
+            try:
+                writer.write(_key(digest), temporary)
+                os.rename(temporary, path)
+            except BaseException:
+                shutil.rmtree(temporary, ignore_errors=True)
+                raise
+        if remember:
+            self._remember(folder, {path + name[len(temporary) :]: w for name, w in writer.written.items()})
 
     def missing(self, digests: Iterable[str]) -> list[str]:
         """Those of `digests` that are not stored, each once. What a damaged index can't tell of counts as missing."""
@@ -224,6 +270,52 @@ class Objects:
         from anew.store.objects import verify
 
         return verify.problems(self._packs)
+
+    def _seen_at(self, path: Path) -> Seen:
+        from anew.store.objects.seen import Seen
+
+        where = os.path.abspath(path)
+        name = digest(os.fsencode(where)).hex()[:32]
+        return Seen.load(os.path.join(self._root, "seen", name), where)
+
+    def _remember(self, folder: Path, written: dict[str, tuple[bytes, bytes]]) -> None:
+        """Note what was just written below `folder`; what has changed since is read."""
+        from anew.store.objects.folder import Taker
+        from anew.store.objects.seen import mark
+
+        def known(path: str, about: os.stat_result) -> tuple[bytes, int]:
+            found, key = written.get(path, (b"", b""))
+            return (key, about.st_size) if found == mark(about) else self._file(path, about, store=True)
+
+        seen = self._seen_at(folder)
+        Taker(known, self._put_blob, self._get_blob, seen).take(os.fspath(folder))
+        self.flush()
+        seen.save()
+
+    def _iter(self, key: bytes) -> Iterable[bytes]:
+        """`iter_bytes`, as a list where the content is in one piece."""
+        kind, content = self._packs.read(key)
+        return (content,) if kind == BLOB else self.iter_bytes(key.hex())
+
+    def _put_small(self, path: str, about: os.stat_result) -> tuple[bytes, int]:
+        """Store a file whose stat is known. A small one takes as few calls as can be."""
+        size = about.st_size
+        if size > WHOLE_SIZE_MAX:
+            return self._file(path, about, store=True)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return self._file(path, None, store=True)  # says what is wrong
+        try:
+            data = os.read(fd, size + 1)
+            after = os.fstat(fd)
+        finally:
+            os.close(fd)
+        if len(data) != size or signature(after) != signature(about):
+            return self._file(path, None, store=True)
+        key = digest(data)
+        self._packs.add(BLOB, key, data)
+        return key, size
 
     def _put_blob(self, data: bytes) -> bytes:
         key = digest(data)

@@ -18,6 +18,8 @@ MAGIC = b"ANEWP\x01\r\n"
 PACK_SIZE = 64 << 20
 PACK_RECORDS = 16_384
 PENDING_SIZE_MAX = 1 << 20
+_IN_VAIN_MAX, _TRIED_EVERY = 32, 8
+_WINDOW_SIZE = 1 << 18
 
 
 class Folders:
@@ -48,13 +50,26 @@ class PackFile:
 
     def __init__(self, path: str) -> None:
         self._fd = os.open(path, os.O_RDONLY)
+        self._window = (0, b"")  # replaced as a whole: safe for threads
+        self._end = -1  # of the last read
 
     def __del__(self) -> None:
         if hasattr(self, "_fd"):
             os.close(self._fd)
 
     def read(self, count: int, offset: int) -> bytes:
-        return os.pread(self._fd, count, offset)
+        """Fewer bytes only at the end. Who reads one record after the other reads many at once."""
+        start, window = self._window
+        if start <= offset and offset + count <= start + len(window):
+            data = window[offset - start : offset - start + count]
+        elif offset == self._end and count < _WINDOW_SIZE:
+            window = os.pread(self._fd, _WINDOW_SIZE, offset)
+            self._window = (offset, window)
+            data = window[:count]
+        else:
+            data = os.pread(self._fd, count, offset)
+        self._end = offset + count
+        return data
 
     def size(self) -> int:
         return os.fstat(self._fd).st_size
@@ -78,6 +93,9 @@ class PackWriter:
         self._pending_size = 0
         self._unpublished: list[bytes] = []
         self._poison: OSError | None = None
+        self._in_vain = 0  # records in a row that did not shrink
+        # Of a pack begun by another the headers have to be read, once, when it is sealed.
+        self._headers = blake3() if not entries and self._written == len(MAGIC) else None
 
     @property
     def full(self) -> bool:
@@ -87,11 +105,16 @@ class PackWriter:
         """Raises before it takes the record, so that what was taken can still be written later."""
         if self._pending_size >= PENDING_SIZE_MAX:
             self.drain()
-        header, stored = encode(kind, key, content)
+        # Where many in a row did not shrink (images, archives), only now and then one is tried.
+        compress = self._in_vain < _IN_VAIN_MAX or not len(self.entries) % _TRIED_EVERY
+        header, stored = encode(kind, key, content, compress=compress)
+        self._in_vain = self._in_vain + 1 if len(stored) == len(content) else 0
         offset = self._written + self._pending_size
         self._pending += (header, stored) if len(stored) else (header,)
         self._pending_size += len(header) + len(stored)
         self.entries[key] = (offset, len(stored))
+        if self._headers is not None:
+            self._headers.update(header)
         self._unpublished.append(live.ENTRY.pack(key, offset, len(stored)))
 
     def drain(self) -> None:
@@ -131,7 +154,8 @@ class PackWriter:
                 self._sync(self._pack_fd)  # recovered records were never flushed
                 rows = [(key, 0, offset, stored) for key, (offset, stored) in self.entries.items()]
                 end = end_of(self.entries)
-                index.write(path, [(self.name, end, seal_of(self._pack_fd, end))], rows)
+                seal = self._headers.digest() if self._headers is not None else seal_of(self._pack_fd, end)
+                index.write(path, [(self.name, end, seal)], rows)
             else:
                 os.unlink(self._path)  # its writer died before it finished one record
             try:

@@ -28,12 +28,12 @@ def digest(content: Buffer) -> bytes:
     return blake3(content).digest()
 
 
-def encode(kind: int, key: bytes, content: Buffer) -> tuple[bytes, Buffer]:
-    """Header and stored bytes."""
+def encode(kind: int, key: bytes, content: Buffer, *, compress: bool = True) -> tuple[bytes, Buffer]:
+    """Header and stored bytes; what does not shrink is stored as it is."""
     size = len(content)
     assert size <= RECORD_SIZE_MAX, size
     codec, stored = RAW, content
-    if size >= SHRINKABLE_SIZE_MIN:
+    if compress and size >= SHRINKABLE_SIZE_MIN:
         small = _compress(content)
         if len(small) < size:
             codec, stored = ZSTD, small

@@ -46,8 +46,7 @@ class StatIndex:
 
     def put(self, stat: os.stat_result, digest: bytes, opened_ns: int) -> None:
         """Keep the digest of what was read after `opened_ns`, unless it may yet change in the same tick."""
-        coarse = stat.st_ctime_ns % _SECOND_NS == 0
-        if stat.st_ctime_ns > opened_ns - (RACY_COARSE_NS if coarse else RACY_NS):
+        if is_racy(stat, opened_ns):
             return
         with self._lock:
             key = signature(stat)
@@ -109,6 +108,12 @@ class StatIndex:
         with self._lock:
             known.update(self._new)
             self._known = known
+
+
+def is_racy(stat: os.stat_result, looked_ns: int) -> bool:
+    """Whether the file may yet change without its times changing, after it was looked at."""
+    coarse = stat.st_ctime_ns % _SECOND_NS == 0
+    return stat.st_ctime_ns > looked_ns - (RACY_COARSE_NS if coarse else RACY_NS)
 
 
 def signature(stat: os.stat_result) -> bytes:

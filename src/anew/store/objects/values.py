@@ -15,6 +15,15 @@ class FileRef:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderRef:
+    """A folder's content: the digest of its tree, the bytes of its files, and how many there are."""
+
+    digest: str
+    size: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One path of a tree. A folder has an entry only if it is empty: others are implied by what they hold."""
 
