@@ -176,7 +176,8 @@ def test_each_drawing_is_a_table_and_files_too(opened: Open, served: Served, tab
     if tab != "importance":  # which is a table
         page.get_by_role("button", name=re.compile(f"{what}.*: more")).click()
         page.get_by_role("button", name="View as table").click()
-        expect(page.get_by_role("region", name=re.compile(f"Rows of {what}")).get_by_role("row")).to_have_count(1 + rows)
+        table = page.get_by_role("region", name=re.compile(f"Rows of {what}"))
+        expect(table.get_by_role("row")).to_have_count(1 + rows)
         assert axe(page) == []
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,6 +51,17 @@ RICH = """
     open("raw.bin", "wb").write(bytes(range(256)))
 """
 
+NOTEBOOK: dict[str, Any] = {
+    "cells": [
+        {"cell_type": "markdown", "source": "# A first look"},
+        {
+            "cell_type": "code", "execution_count": 4, "source": ["import math\n", "print(math.tau)"],
+            "outputs": [{"output_type": "stream", "name": "stdout", "text": ["6.28\n"]}],
+        },
+    ],
+    "metadata": {}, "nbformat": 4, "nbformat_minor": 5,
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def rich(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
@@ -58,6 +71,7 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     project.write("train.py", RICH)
     project.write("helpers.py", "def double(x):\n    return 2 * x\n")
     project.write("unused.py", "1\n")
+    project.write("explore.ipynb", json.dumps(NOTEBOOK))
     project.write("points.csv", "name,size\n" + "".join(f"n{n},{n * 37 % 1000}\n" for n in range(1000)))
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
     for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "one"]):
@@ -138,6 +152,12 @@ def test_code_as_it_ran_against_its_commit_and_another_run(opened: Open, rich: S
     assert [text.split() for text in files.all_inner_texts()][:2] == [["train.py", "entry"], ["helpers.py", "ran"]]
     files.nth(1).click()
     expect(page.get_by_role("region", name="helpers.py").first).to_contain_text("return x + x")
+    expect(page.locator(".tok-keyword").first).to_have_text("def")
+    page.get_by_role("button", name="explore.ipynb").click()
+    cells = page.get_by_role("list", name="Cells of explore.ipynb").get_by_role("listitem")
+    expect(cells).to_contain_text(["# A first look", "6.28"])
+    expect(cells.nth(1).locator(".tok-keyword")).to_have_text("import")
+    assert axe(page) == []
     page.get_by_role("button", name="Against the commit").click()
     changed = page.get_by_role("region", name="helpers.py", exact=True)
     expect(changed.locator(".removed")).to_have_text("-    return 2 * x")

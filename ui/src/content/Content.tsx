@@ -5,10 +5,12 @@ import { Skeleton } from "../parts/States";
 import "./content.css";
 import { curveOf, distributionOf, type Kind, kindOf, matrixOf, parseCsv, type Rows, saidKind, specOf, tableOf } from "./kinds";
 import { Lines, numbered } from "./Lines";
+import { cellsOf, isNotebook, Notebook } from "./Notebook";
 import { type Part, playedBytes, shownBytes, usePart } from "./part";
 import { Film, Page, Picture, Sound, Vector } from "./Played";
 import { Confusion, Histogram, LinePlot } from "./Plots";
 import { RowsTable } from "./RowsTable";
+import { languageOf, useTokens } from "./source";
 import { simply } from "./specs";
 
 export interface Shown {
@@ -27,7 +29,8 @@ interface Props {
 }
 
 export function Content({ run, file, source = false }: Props) {
-  const played = ["image", "audio", "video", "vector"].includes(saidKind(file) ?? "");
+  // Of no use in part.
+  const played = ["image", "audio", "video", "vector"].includes(saidKind(file) ?? "") || isNotebook(file.path);
   const [most, setMost] = useState(played ? playedBytes : shownBytes);
   if (played && (file.size ?? 0) > most) {
     return (
@@ -68,7 +71,12 @@ function Written({ file, kind, part, cut, wrap }: WrittenProps) {
   const [asText, setAsText] = useState(false);
   const text = useMemo(() => new TextDecoder().decode(part.bytes), [part]);
   const more = useMemo(() => (kind === "binary" ? null : richer(file.path, kind, text, cut)), [file.path, kind, text, cut]);
-  const lines = useMemo(() => (kind === "binary" ? hexadecimal(part.bytes) : numbered(kind === "json" ? indented(text) : text)), [kind, text, part]);
+  const written = useMemo(() => (kind === "json" ? indented(text) : text), [kind, text]);
+  const tokens = useTokens(kind === "binary" ? "" : written, languageOf(file.path, text));
+  const lines = useMemo(
+    () => (kind === "binary" ? hexadecimal(part.bytes) : numbered(written).map((line, at) => ({ ...line, tokens: tokens?.[at] }))),
+    [kind, written, tokens, part],
+  );
   return (
     <>
       {more && (
@@ -121,6 +129,8 @@ interface Richer {
 }
 
 function richer(label: string, kind: Kind, text: string, cut: boolean): Richer | null {
+  const cells = isNotebook(label) && !cut ? cellsOf(parsed(text)) : null;
+  if (cells) return { name: "Cells", shown: <Notebook cells={cells.cells} language={cells.language} label={label} /> };
   if (kind === "vector") return cut ? null : { name: "Picture", shown: <Vector text={text} label={label} /> };
   if (kind === "html") return { name: "Page", shown: <Page text={text} label={label} /> };
   if (kind === "table") return asTable(label, parseCsv(text, cut), cut);

@@ -1,8 +1,7 @@
 /** A drawing with its menu: as a table instead, or saved. */
 import { type ReactNode, useRef, useState } from "react";
 import { FigureMenu } from "../parts/FigureMenu";
-import { type LegendLine, svgText } from "../parts/picture";
-import { css } from "../theme";
+import { type LegendLine, svgText, variable } from "../parts/picture";
 import type { Rows } from "./kinds";
 import { RowsTable } from "./RowsTable";
 
@@ -45,5 +44,5 @@ export function Figure({ title, table, legend = [], svg, plain = false, classNam
 /** `var(--x)` as it is in the theme that is seen. */
 export function resolved(colour: string): string {
   const name = /^var\((--[\w-]+)\)$/.exec(colour)?.[1];
-  return name ? css(name) : colour;
+  return name ? variable(name) : colour;
 }

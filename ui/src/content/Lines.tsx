@@ -1,12 +1,16 @@
 /** Many lines of text with their numbers: only those on the screen stand in the page. */
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type ReactNode, useEffect, useRef } from "react";
+import "./content.css";
+import { type Token, toned } from "./source";
 
 export interface NumberedLine {
   at: number;
   text: string;
   tone?: string;
   title?: string;
+  /** The text in the colours of its language. */
+  tokens?: Token[] | undefined;
 }
 
 interface Props {
@@ -44,7 +48,7 @@ export function Lines({ lines, label, wrap = false, follow = false, onFollow, dr
           return (
             <div key={key} ref={wrap ? virtual.measureElement : undefined} data-index={index} className={line?.tone} title={line?.title} style={{ transform: `translateY(${start}px)` }}>
               <i>{line?.at}</i>
-              <span>{draw(shortened(line?.text ?? ""))}</span>
+              <span>{line?.tokens && line.text.length <= mostLetters ? toned(line.tokens) : draw(shortened(line?.text ?? ""))}</span>
             </div>
           );
         })}

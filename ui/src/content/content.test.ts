@@ -3,8 +3,11 @@ import { changesOf } from "../pages/run/Against";
 import { cutByFile } from "../pages/run/Code";
 import { itemsAt, mediaOf, stepsOf } from "../pages/run/media";
 import type { Code, Document } from "../schema";
+import { tokensOf } from "./highlight";
 import { curveOf, distributionOf, kindOf, matrixOf, parseCsv, specOf, tableOf } from "./kinds";
+import { cellsOf } from "./Notebook";
 import { filtered, sorted } from "./RowsTable";
+import { languageOf } from "./source";
 import { simply } from "./specs";
 import { tamed } from "./tamed";
 import { ticks } from "./ticks";
@@ -22,6 +25,28 @@ describe("what a content is", () => {
   });
   it("is text, too, where its last character was cut", () => {
     expect(kindOf({ path: "a" }, bytes("ä".repeat(3000)).subarray(0, 4095)).kind).toBe("text");
+  });
+});
+
+describe("source", () => {
+  it("keeps every letter in its line, whatever is coloured", () => {
+    const text = 'def f(x):\n    """A\r\n    doc."""\n\n    return x + 1  # <b>\n';
+    const lines = tokensOf(text, "python");
+    expect(lines.map((line) => line.map((token) => token.text).join(""))).toEqual(text.split(/\r\n|\n/));
+    expect(lines[0]?.[0]).toEqual({ text: "def", tone: "keyword" });
+    expect([lines[1], lines[2]].map((line) => line?.at(-1)?.tone)).toEqual(["string", "string"]);
+    expect(lines[4]?.at(-1)).toEqual({ text: "# <b>", tone: "comment" });
+  });
+  it("has a language by its name, or by the program that its first line names", () => {
+    const asked = [["a/b.PY", ""], ["pyproject.toml", ""], ["run", "#!/usr/bin/env python3\n"], ["run", "#!/bin/sh"], ["py", "x"], ["a.rs", ""]] as const;
+    expect(asked.map(([path, text]) => languageOf(path, text))).toEqual(["python", "ini", "python", "bash", null, null]);
+  });
+  it("of a notebook is cells with what came of them", () => {
+    const outputs = [{ output_type: "stream", name: "stderr", text: ["a\n", "b"] }, { output_type: "display_data", data: { "image/png": "iV\nBO", "text/plain": "x" } }, 7];
+    const found = cellsOf({ cells: [{ cell_type: "code", execution_count: 3, source: ["x = 1\n", "x"], outputs }, { cell_type: "markdown", source: "# t" }, null] });
+    expect(found?.cells.map(({ kind, count, source }) => [kind, count, source])).toEqual([["code", 3, "x = 1\nx"], ["markdown", null, "# t"]]);
+    expect(found?.cells[0]?.outputs.map(({ kind, text }) => [kind, text])).toEqual([["error", "a\nb"], ["image", "iVBO"]]);
+    expect([cellsOf([]), cellsOf({ cells: 1 }), found?.language]).toEqual([null, null, "python"]);
   });
 });
 

@@ -42,7 +42,8 @@ export function svgText(svg: SVGSVGElement, { title, legend = [], under = "", ab
   return page(width, foot + Math.ceil(legend.length / perRow) * legendRow + 12, `${titleText(title)}${moved}${lines.join("")}`);
 }
 
-function variable(name: string): string {
+/** A variable of theme.css as it is now. */
+export function variable(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 

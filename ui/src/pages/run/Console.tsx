@@ -4,9 +4,9 @@ import { useMemo, useState } from "react";
 import { ask } from "../../api";
 import { type NumberedLine, Lines } from "../../content/Lines";
 import { count, moment } from "../../format";
+import { coloured } from "../../parts/Ansi";
 import { Empty, Failed, Skeleton } from "../../parts/States";
 import { save } from "../../save";
-import { pieces } from "./ansi";
 import { joined, nothing, type Printed } from "./printed";
 import type { PartProps } from "./Run";
 
@@ -87,14 +87,6 @@ function fitting({ lines }: Printed, stream: string, find: string): NumberedLine
     found.push({ at: at + 1, text: line.text, tone: line.stream, title: `${line.stream}, ${moment(line.time)}` });
   });
   return found;
-}
-
-export function coloured(text: string) {
-  return pieces(text).map((piece, at) => (
-    <span key={at} className={piece.classes}>
-      {piece.text}
-    </span>
-  ));
 }
 
 function Streams({ names, chosen, choose }: { names: string[]; chosen: string; choose: (name: string) => void }) {

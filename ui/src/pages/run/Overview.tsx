@@ -4,13 +4,14 @@ import { ChartCard } from "../../charts/ChartCard";
 import type { ChartSettings } from "../../charts/settings";
 import { command, count, moment, number, plain } from "../../format";
 import { Ago, Took } from "../../parts/Ago";
+import { coloured } from "../../parts/Ansi";
 import { Grade, Verdict } from "../../parts/Badge";
 import { Command, Copy } from "../../parts/Copy";
 import { Heads } from "../../parts/Heads";
 import { Link } from "../../parts/Link";
 import type { Document } from "../../schema";
 import { Said } from "./About";
-import { coloured, usePrinted } from "./Console";
+import { usePrinted } from "./Console";
 import { type PartProps, useChartRun } from "./Run";
 
 const mostCharts = 4;
