@@ -9,7 +9,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "anew"
 FLOORS = [
-    "errors", "background", "nesting", "store", "index", "projects", "views", "models", "lineage", "webhooks",
+    "errors", "background", "nesting", "store", "index", "projects", "views", "models", "data", "lineage", "webhooks",
     "capture", "values", "live", "reproduction", "api", "sync", "demo", "hub", "routes", "transfer", "protocols",
     "server", "cli",
 ]  # fmt: skip

@@ -221,7 +221,11 @@ def two_runs(arguments: argparse.Namespace) -> tuple[Store, Index, str, str]:
 
 
 def diff(arguments: argparse.Namespace) -> int:
-    """What differs between two runs: factors, settings, results."""
+    """What differs between two runs: factors, settings, results; or between two versions of data."""
+    from anew.cli import versioning
+
+    if versioning.is_about_data([arguments.a, arguments.b]):
+        return versioning.diff(arguments)
     from anew.reproduction.why import why
 
     store, index, a, b = two_runs(arguments)

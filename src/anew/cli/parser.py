@@ -94,6 +94,7 @@ def build() -> argparse.ArgumentParser:
     _running(verbs)
     _finding(verbs)
     _redoing(verbs)
+    _versioning(verbs)
     _keeping(verbs)
     _syncing(verbs)
     _serving(verbs)
@@ -147,9 +148,9 @@ def _finding(verbs: Any) -> None:
     ):
         parser = _verb(verbs, name, "finding", help_)
         parser.add_argument("run", help=_RUN)
-    parser = _verb(verbs, "diff", "finding", "what differs between two runs, side by side")
-    parser.add_argument("a", help=_RUN)
-    parser.add_argument("b", help=_RUN)
+    parser = _verb(verbs, "diff", "finding", "what differs between two runs, or two versions of data (NAME:v1 v2)")
+    parser.add_argument("a", help=_RUN + "; or NAME:VERSION")
+    parser.add_argument("b", help=_RUN + "; or NAME:VERSION, or VERSION alone")
 
 
 def _redoing(verbs: Any) -> None:
@@ -171,6 +172,31 @@ def _redoing(verbs: Any) -> None:
     parser = _verb(verbs, "restore", "redoing", "put a run's code, data, environment lock and command into a folder")
     parser.add_argument("run", help=_RUN)
     parser.add_argument("folder", help="a new or empty folder")
+
+
+def _versioning(verbs: Any) -> None:
+    version = "NAME:VERSION: a dataset, and v3, latest, an alias or 8 characters of a digest"
+    parser = _verb(verbs, "add", "versioning", "make a version of data: a file or folder, of any size")
+    parser.add_argument("paths", nargs="+", metavar="path", help="files or folders of the project")
+    parser.add_argument("--name", help="the dataset's; by default what it was before, or the path's last part")
+    parser.add_argument("-m", "--message", default="", help="what is new in it")
+    parser = _verb(verbs, "status", "versioning", "what changed in versioned data since its version was made")
+    parser.add_argument("paths", nargs="*", metavar="path", help="by default all data of the project")
+    parser = _verb(verbs, "checkout", "versioning", "put versions of data where they belong")
+    parser.add_argument("version", nargs="?", help=version + "; or a path; by default all that the project points to")
+    parser.add_argument("path", nargs="?", help="where to; by default where the project has it")
+    parser.add_argument("--only", action="append", default=[], metavar="PATTERN", help="only these paths of it")
+    parser.add_argument("--force", action="store_true", help="give up files that no version holds")
+    parser = _verb(verbs, "log", "versioning", "the versions of a dataset, or which datasets there are")
+    parser.add_argument("name", nargs="?", help="of a dataset")
+    parser = _verb(verbs, "alias", "versioning", "let a name stand for a version of data")
+    parser.add_argument("version", help=version)
+    parser.add_argument("alias", help="such as golden")
+    parser.add_argument("--delete", action="store_true", help="take the alias away")
+    parser = _verb(verbs, "cat", "versioning", "read a file of a version in place; of a folder, its list")
+    parser.add_argument("path", help="NAME:VERSION/path")
+    parser = _verb(verbs, "untrack", "versioning", "stop versioning a path; the data and its versions stay")
+    parser.add_argument("paths", nargs="+", metavar="path", help="a path that was added")
 
 
 def _keeping(verbs: Any) -> None:

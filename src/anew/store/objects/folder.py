@@ -98,7 +98,7 @@ class Taker:
         for position, name in enumerate(names):
             found = inner.get(name)
             if found is not None:
-                rows.append([name, "e"] if found.key == EMPTY else [name, "d", found.key])
+                rows.append([name, "e"] if found.key == tree.EMPTY else [name, "d", found.key])
                 files, size = files + found.files, size + found.size
                 continue
             row = known.get((name, marks[position]))
@@ -226,18 +226,3 @@ def _refuse_folder(path: str) -> None:
             raise StoreError(f"{path} is in the way: a file should be there, remove the folder first")
     except FileNotFoundError:
         pass
-
-
-def _empty_key() -> bytes:
-    keys: list[bytes] = []
-
-    def keep(blob: bytes) -> bytes:
-        from anew.store.objects.record import digest
-
-        keys.append(digest(blob))
-        return keys[-1]
-
-    return tree.put_rows([], keep)
-
-
-EMPTY = _empty_key()

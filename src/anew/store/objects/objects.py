@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,11 +137,14 @@ class Objects:
         """Make `path` hold the content, all or nothing. Makes the folders it is in; keeps to the umask."""
         self._restore(digest, os.fspath(path), executable)
 
-    def put_tree(self, entries: Iterable[Entry]) -> str:
-        """Store a tree of entries whose content is stored apart. Their order does not matter."""
+    def put_tree(self, entries: Iterable[Entry], nodes: dict[bytes, bytes] | None = None) -> str:
+        """Store a tree of entries whose content is stored apart. Their order does not matter.
+
+        `nodes`: is given what it is made of, and nothing is stored.
+        """
         from anew.store.objects import tree
 
-        return tree.put(entries, self._put_blob).hex()
+        return tree.put(entries, self._put_blob if nodes is None else _into(nodes)).hex()
 
     def read_tree(self, digest: str) -> Iterator[Entry]:
         """Its entries, sorted by path. A folder is among them only if it is empty."""
@@ -167,15 +170,10 @@ class Objects:
         """What `put_folder` gives, without storing; `nodes` is given those of its tree that are not stored."""
         from anew.store.objects.folder import Taker
 
-        def put_blob(data: bytes) -> bytes:
-            key = digest(data)
-            nodes[key] = data
-            return key
-
         def hash_file(path: str, about: os.stat_result) -> tuple[bytes, int]:
             return self._file(path, about, store=False)
 
-        found = Taker(hash_file, put_blob, self._get_blob, self._seen_at(path)).take(os.fspath(path))
+        found = Taker(hash_file, _into(nodes), self._get_blob, self._seen_at(path)).take(os.fspath(path))
         return FolderRef(found.key.hex(), found.size, found.files)
 
     def restore_tree(self, digest: str, folder: Path, *, remember: bool = False) -> None:
@@ -203,6 +201,26 @@ class Objects:
                 raise
         if remember:
             self._remember(folder, {path + name[len(temporary) :]: w for name, w in writer.written.items()})
+
+    def tree_differences(
+        self, before: str, after: str, nodes: Mapping[bytes, bytes] | None = None
+    ) -> Iterator[tuple[str, Entry | None, Entry | None]]:
+        """Path, and entry before and after, of all that differs between two trees, sorted by path.
+
+        `nodes`: of trees that are not stored, from `hash_folder`.
+        """
+        from anew.store.objects import tree
+
+        def get(key: bytes) -> bytes:
+            return (nodes or {}).get(key) or self._get_blob(key)
+
+        return tree.differences(_key(before), _key(after), get)
+
+    def restore_entries(self, entries: Iterable[Entry], folder: Path) -> None:
+        """Put single entries of a tree into `folder`, each all or nothing; nothing is written through a link."""
+        from anew.store.objects import folder as folders
+
+        folders.restore(entries, os.fspath(folder), self._restore)
 
     def missing(self, digests: Iterable[str]) -> list[str]:
         """Those of `digests` that are not stored, each once. What a damaged index can't tell of counts as missing."""
@@ -415,6 +433,17 @@ def _key(digest: str) -> bytes:
     if len(key) != 32 or key.hex() != digest:
         raise UsageError(f"{digest!r} is not a digest: 64 characters of 0-9a-f")
     return key
+
+
+def _into(nodes: dict[bytes, bytes]) -> Callable[[bytes], bytes]:
+    """Where blobs are kept that are not to be stored."""
+
+    def put(data: bytes) -> bytes:
+        key = digest(data)
+        nodes[key] = data
+        return key
+
+    return put
 
 
 def _pread(fd: int, count: int, offset: int, path: str) -> bytes:

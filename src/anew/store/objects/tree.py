@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgpack
+from blake3 import blake3
 
 from anew.errors import CorruptData, UsageError
 from anew.store.objects.values import Entry
@@ -15,6 +16,8 @@ LEAF, INNER = 0, 1
 NODE_ENTRIES_MEAN, NODE_ENTRIES_MAX = 256, 1000
 DEPTH_MAX = 255  # folders within folders
 LEVELS_MAX = 8  # of nodes within one folder: 1,000 ** 8 entries are enough
+
+EMPTY = blake3(msgpack.packb([LEAF, []])).digest()  # the key of the tree that holds nothing
 
 GetBlob = Callable[[bytes], bytes]
 PutBlob = Callable[[bytes], bytes]  # gives the key
@@ -88,6 +91,28 @@ def rows(key: bytes, get_blob: GetBlob) -> Iterator[Row]:
         last = sort_key
         names.add(row[0])
         yield row
+
+
+def differences(
+    before: bytes, after: bytes, get_blob: GetBlob, prefix: str = ""
+) -> Iterator[tuple[str, Entry | None, Entry | None]]:
+    """Path, and entry before and after, of all that differs between two trees; below equal folders nothing is read.
+
+    Of a folder that is in one of them only, all it holds is given, and the folder itself only if it is empty.
+    """
+    old, new = ({row[0]: row for row in rows(key, get_blob)} if key != EMPTY else {} for key in (before, after))
+    for name in sorted(old.keys() | new.keys()):
+        was, now = old.get(name), new.get(name)
+        if was == now:
+            continue
+        was_folder, now_folder = was is not None and was[1] == "d", now is not None and now[1] == "d"
+        if was_folder or now_folder:
+            keys = [row[2] if row is not None and row[1] == "d" else EMPTY for row in (was, now)]
+            yield from differences(keys[0], keys[1], get_blob, f"{prefix}{name}/")
+        if not (was_folder and now_folder):
+            sides = None if was_folder else was, None if now_folder else now
+            if sides != (None, None):
+                yield f"{prefix}{name}", *(row and _entry(prefix, row) for row in sides)
 
 
 def name_fault(name: str) -> str:
