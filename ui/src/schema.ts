@@ -36,6 +36,7 @@ export type Board = { verdicts: ({ verdict: string; time: number; seq: number; r
 export type Lineage = { start: string; cut: boolean; nodes: ({ id: string; kind: string; name: string; about: Record<string, unknown>; })[]; edges: ({ from: string; to: string; kind: string; })[]; };
 export type Code = { vcs: string | null; commit: string | null; branch: string | null; remote: string | null; dirty: boolean | null; script: string; diff: string; files: ({ path: string; digest: string; used: boolean; })[]; };
 export type ContentDifference = { summary: string; diff: string; };
+export type Address = { address: string; };
 export type Data = { data: ({ path: string; versions: DataVersion[]; })[]; };
 export type DataVersion = { digest: string; size: number | null; stored: boolean; read: number; wrote: number; first: number; last: number; run: string; role: string; };
 export type Usage = { parts: Record<string, number>; free: number; };
@@ -62,6 +63,7 @@ export interface Routes {
   "GET /api/v1/models/{name}/history": { path: { name: string; }; gives: Ledger; };
   "POST /api/v1/models/{name}/versions/{number}/stage": { path: { name: string; number: string; }; body: { stage: string; archive_existing?: boolean; }; gives: Model; };
   "GET /api/v1/openapi.json": { gives: unknown; };
+  "GET /api/v1/played/{id}/{digest}": { path: { id: string; digest: string; }; gives: unknown; };
   "GET /api/v1/projects": { gives: Projects; };
   "GET /api/v1/reproductions": { query?: { project?: Argument; limit?: Argument; before?: Argument; }; gives: Board; };
   "GET /api/v1/runs": { query?: { query?: Argument; sort?: Argument; limit?: Argument; cursor?: Argument; project?: Argument; whole?: Argument; }; gives: unknown; };
@@ -72,6 +74,7 @@ export interface Routes {
   "GET /api/v1/runs/{id}/code": { path: { id: string; }; gives: Code; };
   "GET /api/v1/runs/{id}/console": { path: { id: string; }; query?: { after?: Argument; }; gives: Console; };
   "GET /api/v1/runs/{id}/contents/{digest}": { path: { id: string; digest: string; }; gives: unknown; };
+  "GET /api/v1/runs/{id}/contents/{digest}/address": { path: { id: string; digest: string; }; gives: Address; };
   "GET /api/v1/runs/{id}/contents/{digest}/against/{other}/{digest_there}": { path: { id: string; digest: string; other: string; digest_there: string; }; gives: ContentDifference; };
   "GET /api/v1/runs/{id}/evidence/{seq}": { path: { id: string; seq: string; }; gives: Evidence; };
   "GET /api/v1/runs/{id}/files": { path: { id: string; }; gives: Files; };

@@ -158,6 +158,7 @@ SCHEMAS: dict[str, Schema] = {
         diff=TEXT, files=some(record(path=TEXT, digest=TEXT, used=FLAG)),
     ),
     "ContentDifference": record(summary=TEXT, diff=TEXT),
+    "Address": record(address=TEXT),
     "Data": record(data=some(record(path=TEXT, versions=some(ref("DataVersion"))))),
     "DataVersion": record(
         digest=TEXT, size=maybe(WHOLE), stored=FLAG, read=WHOLE, wrote=WHOLE, first=NUMBER, last=NUMBER, run=TEXT,

@@ -8,7 +8,19 @@ from starlette.responses import PlainTextResponse, Response
 
 from anew.protocols import mlflow
 from anew.routes import Call, Route
-from anew.server import comparing, console, models, native, openapi, pages, provenance, syncing, views, workspace
+from anew.server import (
+    comparing,
+    console,
+    models,
+    native,
+    openapi,
+    pages,
+    playing,
+    provenance,
+    syncing,
+    views,
+    workspace,
+)
 
 
 def health(call: Call) -> Response:
@@ -27,6 +39,7 @@ ROUTES: list[Route] = [
     *workspace.ROUTES,
     *comparing.ROUTES,
     *provenance.ROUTES,
+    *playing.ROUTES,
     *console.ROUTES,
     *models.ROUTES,
     *views.ROUTES,

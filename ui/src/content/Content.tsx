@@ -6,7 +6,7 @@ import "./content.css";
 import { curveOf, distributionOf, type Kind, kindOf, matrixOf, parseCsv, type Rows, saidKind, specOf, tableOf } from "./kinds";
 import { Lines, numbered } from "./Lines";
 import { cellsOf, isNotebook, Notebook } from "./Notebook";
-import { type Part, playedBytes, shownBytes, usePart } from "./part";
+import { headBytes, type Part, shownBytes, usePart, wholeBytes } from "./part";
 import { Film, Page, Picture, Sound, Vector } from "./Played";
 import { Confusion, Histogram, LinePlot } from "./Plots";
 import { RowsTable } from "./RowsTable";
@@ -29,10 +29,11 @@ interface Props {
 }
 
 export function Content({ run, file, source = false }: Props) {
-  // Of no use in part.
-  const played = ["image", "audio", "video", "vector"].includes(saidKind(file) ?? "") || isNotebook(file.path);
-  const [most, setMost] = useState(played ? playedBytes : shownBytes);
-  if (played && (file.size ?? 0) > most) {
+  const said = saidKind(file) ?? "";
+  // Of no use in part. What is played is asked for by the browser; here its beginning says what it is.
+  const whole = ["image", "vector"].includes(said) || isNotebook(file.path);
+  const [most, setMost] = useState(whole ? wholeBytes : ["audio", "video"].includes(said) ? headBytes : shownBytes);
+  if (whole && (file.size ?? 0) > most) {
     return (
       <p className="note">
         <button type="button" className="button" onClick={() => setMost(file.size ?? most)}>
@@ -50,11 +51,11 @@ function Fetched({ run, file, source, most }: Props & { most: number }) {
   if (!data) return <Skeleton rows={5} />;
   const { kind, mime } = kindOf(file, data.bytes);
   const cut = data.bytes.length < data.size;
-  const played = { bytes: data.bytes, mime, label: file.caption || file.path };
+  const label = file.caption || file.path;
   if (!data.size) return <p className="note">An empty file.</p>;
-  if (kind === "image") return <Picture {...played} />;
-  if (kind === "audio") return <Sound {...played} />;
-  if (kind === "video") return <Film {...played} />;
+  if (kind === "image") return <Picture bytes={data.bytes} mime={mime} label={label} />;
+  if (kind === "audio") return <Sound run={run} digest={file.digest} label={label} />;
+  if (kind === "video") return <Film run={run} digest={file.digest} label={label} />;
   return <Written file={file} kind={kind} part={data} cut={cut} wrap={kind === "text" && !source} />;
 }
 

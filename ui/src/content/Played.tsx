@@ -1,5 +1,7 @@
 /** Pictures, sounds, films and pages that a run made: hostile until shown otherwise, so never in our own document. */
+import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
+import { ask } from "../api";
 import { Dialog } from "../parts/Dialog";
 import { tamed } from "./tamed";
 
@@ -60,14 +62,35 @@ function Shown({ url, label }: { url: string; label: string }) {
   );
 }
 
-export function Sound({ bytes, mime, label }: Props) {
-  const url = useBlob(bytes, mime);
-  return <audio className="sound" controls src={url || undefined} aria-label={label} />;
+interface StreamProps {
+  run: string;
+  digest: string;
+  label: string;
 }
 
-export function Film({ bytes, mime, label }: Props) {
-  const url = useBlob(bytes, mime);
-  return <video className="film" controls src={url || undefined} aria-label={label} />;
+/** Where the browser plays a content from: it asks for the parts that it needs, however large the whole is. */
+function useAddress(run: string, digest: string) {
+  return useQuery({
+    queryKey: ["played", run, digest],
+    queryFn: ({ signal }) => ask("GET /api/v1/runs/{id}/contents/{digest}/address", { path: { id: run, digest } }, signal),
+    staleTime: Infinity,
+    gcTime: 0,
+  });
+}
+
+export function Sound(props: StreamProps) {
+  return <Stream {...props} tag="audio" className="sound" />;
+}
+
+export function Film(props: StreamProps) {
+  return <Stream {...props} tag="video" className="film" />;
+}
+
+function Stream({ run, digest, label, tag: Tag, className }: StreamProps & { tag: "audio" | "video"; className: string }) {
+  const { data, error } = useAddress(run, digest);
+  const [bad, setBad] = useState(false);
+  if (error || bad) return <p className="note">{error ? error.message : "No browser of this kind can play it, or it is damaged. Saved, it may be played elsewhere."}</p>;
+  return <Tag className={className} controls preload="metadata" src={data?.address} aria-label={label} onError={() => setBad(true)} />;
 }
 
 /** A page in a frame of no origin that runs no script, sends no form and asks for nothing. */

@@ -9,8 +9,10 @@ export interface Part {
 }
 
 export const shownBytes = 512 * 1024;
-/** Pictures and sounds are of no use in part: so much of them is fetched unasked. */
-export const playedBytes = 8 * 1024 * 1024;
+/** Pictures are of no use in part: so much of them is fetched unasked. */
+export const wholeBytes = 8 * 1024 * 1024;
+/** Tells what a content is. */
+export const headBytes = 64 * 1024;
 
 export function contentAddress(run: string, digest: string): string {
   return `/api/v1/runs/${encodeURIComponent(run)}/contents/${encodeURIComponent(digest)}`;
