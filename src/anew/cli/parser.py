@@ -186,7 +186,7 @@ def _versioning(verbs: Any) -> None:
     parser.add_argument("version", nargs="?", help=version + "; or a path; by default all that the project points to")
     parser.add_argument("path", nargs="?", help="where to; by default where the project has it")
     parser.add_argument("--only", action="append", default=[], metavar="PATTERN", help="only these paths of it")
-    parser.add_argument("--force", action="store_true", help="give up files that no version holds")
+    parser.add_argument("--force", action="store_true", help="give up files that are kept nowhere")
     parser = _verb(verbs, "log", "versioning", "the versions of a dataset, or which datasets there are")
     parser.add_argument("name", nargs="?", help="of a dataset")
     parser = _verb(verbs, "alias", "versioning", "let a name stand for a version of data")

@@ -33,7 +33,6 @@ def add(arguments: argparse.Namespace) -> int:
         raise UsageError("--name names one dataset: give one path with it")
     found = []
     with workspace() as work:
-        work.store.create()
         for path in arguments.paths:
             version, new = work.add(Path(path), arguments.name, arguments.message)
             found.append(_body(version) | {"new": new})
@@ -113,7 +112,7 @@ def log(arguments: argparse.Namespace) -> int:
     rows = [
         [f"v{v.number}", v.digest[:12], str(v.files), text.size(v.size), text.ago(v.created), v.actor,
          ", ".join(dataset.aliases_of(v.number)), v.message]
-        for v in reversed(dataset.versions.values())
+        for v in reversed(list(dataset.versions.values()))
     ]  # fmt: skip
     print(text.table(["version", "digest", "files", "size", "made", "by", "aliases", "message"], rows))
     return OK

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from anew.errors import Conflict, NotFound, UsageError
 from anew.store.ledger import Ledger, View, times
 
 _MOST_NAME_CHARACTERS = 200
+_BAD_CHARACTERS = frozenset(":@/\\\"'")
 _NUMBER = re.compile(r"v?(\d{1,9})")
 _ALIAS = re.compile(r"[^\W\d][\w.-]{0,99}")
 _LEAST_DIGEST_CHARACTERS = 8
@@ -56,7 +58,7 @@ class Dataset:
 
     def with_digest(self, digest: str) -> Version | None:
         """The newest version of that content."""
-        return next((v for v in reversed(self.versions.values()) if v.digest == digest), None)
+        return next((v for v in reversed(list(self.versions.values())) if v.digest == digest), None)
 
 
 class _Unchanged(Exception):
@@ -211,10 +213,15 @@ class Datasets(View):
 
 def check_name(name: str) -> None:
     """UsageError unless `name` can be the name of a dataset."""
-    if not name or len(name) > _MOST_NAME_CHARACTERS or not name.isprintable() or set(name) & set(':@/\\"\'') or (
-        name != name.strip() or name.startswith((".", "-"))
-    ):  # fmt: skip
+    bad = not name or len(name) > _MOST_NAME_CHARACTERS or not name.isprintable() or set(name) & _BAD_CHARACTERS
+    if bad or name != name.strip() or name.startswith((".", "-")):
         raise UsageError(f"{name!r} can't name a dataset: printable, without : @ / \\ and quotes, and not . or - first")
+
+
+def default_name(path: Path) -> str:
+    """The last part of a path, less what no name may hold."""
+    said = "".join("-" if c in _BAD_CHARACTERS or not c.isprintable() else c for c in path.name)
+    return said[:_MOST_NAME_CHARACTERS].strip().lstrip(".-") or "data"
 
 
 def body_of(version: Version) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from anew.data.datasets import check_name
-from anew.errors import CorruptData, NotFound, StoreError
+from anew.errors import CorruptData, NotFound, StoreError, UsageError
 
 SUFFIX = ".anew"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -78,7 +78,7 @@ def read(file: Path) -> Pointer:
         )
         if not sound:
             raise ValueError("a value is not of its kind")
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, UsageError) as error:
         raise CorruptData(f"{file} is no pointer to data: {error}") from error
     return Pointer(
         file.with_name(file.name.removesuffix(SUFFIX)), body["dataset"], body["digest"], body["kind"], body["size"],

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from anew.data import pointer as pointers
-from anew.data.datasets import Dataset, Datasets, Version
+from anew.data.datasets import Dataset, Datasets, Version, default_name
 from anew.data.facts import facts_of
 from anew.data.pointer import Pointer
 from anew.errors import Conflict, NotFound, StoreError, UsageError
@@ -79,8 +79,9 @@ class Workspace:
         """
         path = Path(os.path.abspath(path))
         before = self._pointer_at(path)
-        name = name or (before.dataset if before else path.name)
+        name = name or (before.dataset if before else default_name(path))
         self._expect_addable(path)
+        self.store.create()
         kind: Literal["tree", "file"] = "tree" if stat.S_ISDIR(path.lstat().st_mode) else "file"
         if before is not None and before.only:
             raise Conflict(f"{path} is a partial checkout of {before.dataset}: check all of it out before you add it")
@@ -238,7 +239,7 @@ class Workspace:
         if unsaved:
             named = ", ".join(unsaved[:_MOST_NAMED]) + (" …" if len(unsaved) > _MOST_NAMED else "")
             raise Conflict(
-                f"{pointer.path} has {len(unsaved)} files that no version holds ({named}): "
+                f"{pointer.path} has {len(unsaved)} files that are kept nowhere ({named}): "
                 f"`anew add {pointer.path}` keeps them, --force gives them up"
             )
 

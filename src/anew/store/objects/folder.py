@@ -4,11 +4,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
+import shutil
 import stat
 import struct
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from blake3 import blake3
 
 from anew.errors import CorruptData, NotFound, StoreError, UsageError
 from anew.store.objects import tree
@@ -18,6 +24,7 @@ from anew.store.objects.stat_index import is_racy
 from anew.store.objects.values import Entry
 
 OWN_FOLDER = ".anew"  # a store does not store itself
+_LEFT = re.compile(r"\.anew-[0-9a-f]{16}\.tmp")  # of a writer that died
 _MARK_BYTES = struct.Struct(f"{MARK.size}s")
 _NOT_YET = SeenFolder("", b"", b"", 0, 0)
 
@@ -61,7 +68,7 @@ class Taker:
         with reading(path), os.scandir(path) as entries:
             for entry in entries:
                 name, found = entry.name, entry.stat(follow_symlinks=False)
-                if name == OWN_FOLDER:
+                if name[:5] == OWN_FOLDER and (name == OWN_FOLDER or _LEFT.fullmatch(name)):
                     continue
                 names.append(name)
                 about.append(found)
@@ -201,10 +208,57 @@ def restore(entries: Iterable[Entry], folder: str, restore_file: Callable[[str, 
             restore_file(entry.digest, path, entry.executable)
         elif entry.kind == "link":
             _refuse_folder(path)
-            temporary = f"{path[:-1]}.anew-{os.urandom(4).hex()}"
+            temporary = os.path.join(os.path.dirname(path), temporary_name())
             with writing(path):
                 os.symlink(entry.target, temporary)
                 os.rename(temporary, path)
+
+
+def temporary_name() -> str:
+    """Of a file that is to be renamed once it is whole: never taken for data."""
+    return f".anew-{os.urandom(8).hex()}.tmp"
+
+
+@contextmanager
+def staging(target: str) -> Iterator[str]:
+    """An empty folder beside `target`, for what is renamed into place; what a writer that died left there goes.
+
+    StoreError while another process has it: two can't put back the same thing at once.
+    """
+    where = os.path.abspath(target)
+    name = blake3(os.fsencode(where)).hexdigest()[:16]
+    path = os.path.join(os.path.dirname(where), f".anew-{name}.tmp")
+    with writing(path):
+        fd = _own_folder(path)
+        if fd is None:
+            raise StoreError(f"another process is writing {target}: try again when it is done")
+        try:
+            for left in list(os.scandir(path)):
+                shutil.rmtree(left.path) if left.is_dir(follow_symlinks=False) else os.unlink(left.path)
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(fd)
+
+
+def _own_folder(path: str) -> int | None:
+    """Make a folder, and lock it; None when another process has it."""
+    while True:
+        os.makedirs(path, exist_ok=True)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # whoever had it is done
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.exists(path) and os.path.samestat(os.stat(path), os.fstat(fd)):
+                return fd
+        except FileNotFoundError:
+            pass
+        except BlockingIOError:
+            os.close(fd)
+            return None
+        os.close(fd)
 
 
 def _make_folder(folder: str, relative: str, safe: set[str]) -> None:

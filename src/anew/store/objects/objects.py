@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -189,18 +189,15 @@ class Objects:
         if os.path.lexists(path):
             folders.restore(self.read_tree(digest), path, self._restore)
             return
-        temporary = os.path.join(os.path.dirname(os.path.abspath(path)), f".anew-{os.urandom(8).hex()}.tmp")
         writer = folders.Writer(self._get_blob, self._iter)
-        with writing(path):
-            os.makedirs(temporary)
-            try:
-                writer.write(_key(digest), temporary)
-                os.rename(temporary, path)
-            except BaseException:
-                shutil.rmtree(temporary, ignore_errors=True)
-                raise
+        with folders.staging(path) as beside, writing(path):
+            os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+            whole = os.path.join(beside, "whole")
+            os.mkdir(whole)
+            writer.write(_key(digest), whole)
+            os.rename(whole, path)
         if remember:
-            self._remember(folder, {path + name[len(temporary) :]: w for name, w in writer.written.items()})
+            self._remember(folder, {path + name[len(whole) :]: w for name, w in writer.written.items()})
 
     def tree_differences(
         self, before: str, after: str, nodes: Mapping[bytes, bytes] | None = None
@@ -220,7 +217,8 @@ class Objects:
         """Put single entries of a tree into `folder`, each all or nothing; nothing is written through a link."""
         from anew.store.objects import folder as folders
 
-        folders.restore(entries, os.fspath(folder), self._restore)
+        with folders.staging(os.fspath(folder)) as beside:
+            folders.restore(entries, os.fspath(folder), lambda d, path, x: self._restore(d, path, x, beside))
 
     def missing(self, digests: Iterable[str]) -> list[str]:
         """Those of `digests` that are not stored, each once. What a damaged index can't tell of counts as missing."""
@@ -403,9 +401,12 @@ class Objects:
             raise ChangedWhileRead
         return self._put_blob(data)
 
-    def _restore(self, digest: str, path: str, executable: bool) -> None:
+    def _restore(self, digest: str, path: str, executable: bool, beside: str | None = None) -> None:
+        """Write a file, in the folder `beside` it where one is given, and rename it."""
+        from anew.store.objects.folder import temporary_name
+
         folder = os.path.dirname(path) or "."
-        temporary = os.path.join(folder, f".anew-{os.urandom(8).hex()}.tmp")
+        temporary = os.path.join(beside or folder, temporary_name())
         with writing(path):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
             mode = 0o777 if executable else 0o666
@@ -420,9 +421,11 @@ class Objects:
                 finally:
                     os.close(fd)
                 os.rename(temporary, path)
-            except BaseException:
+            except BaseException as error:
                 os.unlink(temporary)
-                raise
+                if beside is None or getattr(error, "errno", None) != errno.EXDEV:
+                    raise
+                self._restore(digest, path, executable)  # what is mounted here can't be renamed into
 
 
 def _key(digest: str) -> bytes:

@@ -112,7 +112,8 @@ def differences(
         if not (was_folder and now_folder):
             sides = None if was_folder else was, None if now_folder else now
             if sides != (None, None):
-                yield f"{prefix}{name}", *(row and _entry(prefix, row) for row in sides)
+                before_it, after_it = (None if row is None else _entry(prefix, row) for row in sides)
+                yield f"{prefix}{name}", before_it, after_it
 
 
 def name_fault(name: str) -> str:
