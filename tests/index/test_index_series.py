@@ -71,6 +71,8 @@ def test_the_format_stays_readable() -> None:
     arrays[2][100:103] = [np.nan, np.inf, -0.0]
     assert equal(segment.points("val/acc"), arrays)
     assert equal(segment.points("loss"), (arrays[0] / 2, arrays[1], -arrays[2]))
+    for rank in (0, 2999):  # it was written before segments said their ends
+        assert equal(segment.point("val/acc", rank), tuple(array[rank : rank + 1] for array in arrays))
 
 
 @pytest.mark.parametrize("count", [50, 20_000])

@@ -57,10 +57,11 @@ async function* events(answer: Response): AsyncGenerator<string> {
   }
 }
 
-/** Gathers what changed for a moment, so that a run that logs a thousand times a second is asked for four times. */
+/** What changes after a quiet moment is asked for at once; a run that logs a thousand times a second, four times. */
 class Updates {
   private waiting: Set<string> | null = new Set();
   private timer = 0;
+  private applied = 0;
   private surveyed = 0;
 
   constructor(
@@ -71,13 +72,14 @@ class Updates {
   changed(runs: string[] | null): void {
     if (runs === null) this.waiting = null;
     else for (const run of runs) this.waiting?.add(run);
-    this.timer ||= window.setTimeout(() => this.apply(), gatherMs);
+    this.timer ||= window.setTimeout(() => this.apply(), Math.max(0, this.applied + gatherMs - Date.now()));
   }
 
   private apply(): void {
     const runs = this.waiting;
     this.waiting = new Set();
     this.timer = 0;
+    this.applied = Date.now();
     if (this.signal.aborted) return;
     const survey = Date.now() - this.surveyed > surveyEveryMs;
     if (survey) this.surveyed = Date.now();

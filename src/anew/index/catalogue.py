@@ -22,7 +22,7 @@ from anew.index.columns import ROWS, Arena, Block, Changes
 from anew.index.flatten import flatten, words_of
 from anew.index.lexer import is_number
 
-VERSION = 5
+VERSION = 6
 _FLUSH_AFTER_ROWS = 20_000
 _MOST_CACHED_TEXTS = 200_000
 

@@ -98,7 +98,9 @@ class _Writer:
             columns.append(self.column(values, delta=self._smooth(values)))
             pyramids.append(self.pyramid(steps, times, values) if len(values) > 2 * CELL else None)
         starts = steps[::CHUNK].tobytes()
-        return [names, len(steps), "i8" if steps.dtype.kind == "i" else "f8", starts, columns, pyramids]
+        every = (steps, times, *(values for _, _, values in series))
+        ends = [array[[0, -1]].tobytes() if len(array) else b"" for array in every]
+        return [names, len(steps), "i8" if steps.dtype.kind == "i" else "f8", starts, columns, pyramids, ends]
 
     def column(self, array: NDArray[Any], *, delta: bool) -> list[list[int]]:
         return [self.piece(array[at : at + CHUNK], delta=delta) for at in range(0, len(array), CHUNK)]
@@ -211,7 +213,7 @@ class Segment:
     def points(self, metric: str, start: int = 0, end: int | None = None, *, timed: bool = True) -> Arrays:
         """Steps, times and values of the points ranked `start` to `end` (excluded); times are 0 where not `timed`."""
         group, at = self.series[metric]
-        _, count, kind, _, columns, _ = group
+        _, count, kind, _, columns = group[:5]
         end = count if end is None else min(end, count)
         if start >= end:
             return np.empty(0, kind), np.empty(0), np.empty(0)
@@ -227,7 +229,13 @@ class Segment:
     def point(self, metric: str, rank: int, *, timed: bool = True) -> Arrays:
         """As `points(metric, rank, rank + 1)`, without unpacking the rest."""
         group, at = self.series[metric]
-        _, _, kind, _, columns, _ = group
+        _, count, kind, _, columns = group[:5]
+        if rank in (0, count - 1) and len(group) > 6:  # older segments don't say the ends
+            step, time, value = (group[6][place] for place in (0, 1, 2 + at))
+            last = slice(1, 2) if rank else slice(0, 1)
+            kinds = ((step, kind), (time, "f8"), (value, "f8"))
+            found = [np.frombuffer(data, np.dtype(form))[last] for data, form in kinds]
+            return found[0], found[1] if timed else np.zeros(1), found[2]
         chunk, place = divmod(rank, CHUNK)
 
         def one(column: list[list[int]], form: str) -> NDArray[Any]:
@@ -240,7 +248,7 @@ class Segment:
     def rank(self, metric: str, step: float, side: str) -> int:
         """How many points stand before `step` ("left"), or before and at it ("right")."""
         group, _ = self.series[metric]
-        _, _, kind, starts, columns, _ = group
+        _, _, kind, starts, columns = group[:5]
         firsts = np.frombuffer(starts, np.dtype(kind))
         chunk = max(0, int(np.searchsorted(firsts, step, side)) - 1)  # type: ignore[call-overload]
         steps = self._piece(columns[0][chunk], kind)

@@ -46,9 +46,7 @@ export function Grade({ letter }: { letter: string | null | undefined }) {
   const says = `grade ${letter}: ${meanings[letter] ?? ""}`;
   return (
     <span className={`grade g${letter}`} role="img" aria-label={says} title={says}>
-      {[...letters].map((one, at) => (
-        <i key={one} className={at < filled ? "on" : ""} />
-      ))}
+      <i style={{ "--filled": filled } as React.CSSProperties} />
       <b>{letter}</b>
     </span>
   );

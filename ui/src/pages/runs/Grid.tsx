@@ -34,7 +34,7 @@ export function Grid(props: GridProps & { input: RefObject<HTMLInputElement | nu
     count: total ?? 0,
     getScrollElement: () => scroller.current,
     estimateSize: () => rowPixels,
-    overscan: 12,
+    overscan: 8,
     scrollPaddingStart: rowPixels,
   });
   const items = virtual.getVirtualItems();
@@ -47,11 +47,11 @@ export function Grid(props: GridProps & { input: RefObject<HTMLInputElement | nu
   const sample = useSample(rows, first === 0, shown);
   const laid = useMemo(() => gridColumns(shown, columns, sample), [shown, columns, sample]);
   const inCharts = useMemo(() => new Set(drawn.map((run) => run.id)), [drawn]);
-  const common = { columns: laid, view, change, toggle };
+  const common = { columns: laid, sorted: sortedBy(view), toggle };
   return (
     <section className="table card" aria-label="Runs">
       <div className="grid" role="grid" aria-label="Runs" aria-rowcount={(total ?? 0) + 1} aria-colcount={laid.length + 3} ref={scroller} tabIndex={0} style={gridStyle(laid, nameWidth(sample))}>
-        <Head {...common} all={<Total total={total} selection={selection} view={view} change={change} />} />
+        <Head columns={laid} view={view} change={change} all={<Total total={total} selection={selection} view={view} change={change} />} />
         {pending && <Skeleton rows={16} />}
         {pinned.map((row) => (
           <RunRow key={`pin ${row.id}`} row={row} index={0} charted={inCharts.has(row.id)} current={false} pinned {...common} />
@@ -73,6 +73,10 @@ export function Grid(props: GridProps & { input: RefObject<HTMLInputElement | nu
       </div>
     </section>
   );
+}
+
+export function sortedBy(view: RunsView): string {
+  return view.sort.replace(/^-/, "");
 }
 
 /** The rows that widths are taken from: those at the top, so that no column moves while the table is scrolled. */

@@ -8,7 +8,7 @@ import { Icon } from "../../parts/Icon";
 import { Failed, Skeleton } from "../../parts/States";
 import { type GridColumn, gridColumns, nameWidth } from "./cells";
 import { quote, rowsOf, type Selection } from "./data";
-import { type GridProps, gridStyle, Head, useToggle } from "./Grid";
+import { type GridProps, gridStyle, Head, sortedBy, useToggle } from "./Grid";
 import { RunRow } from "./RunRow";
 
 const mostOfGroup = 100;
@@ -28,13 +28,13 @@ export function GroupGrid(props: GridProps) {
   const laid = useMemo(() => gridColumns(shown, columns, members.flat()), [shown, columns, members]);
   const toggle = useToggle(props);
   const inCharts = new Set(drawn.map((run) => run.id));
-  const common = { columns: laid, view, change, toggle };
+  const common = { columns: laid, sorted: sortedBy(view), toggle };
   const open = (key: string) => change({ open: view.open.includes(key) ? view.open.filter((one) => one !== key) : [...view.open, key] }, "replace");
   if (error) return <Failed error={error} />;
   return (
     <section className="table card" aria-label="Groups of runs">
       <div className="grid" role="treegrid" aria-label="Groups of runs" tabIndex={0} style={gridStyle(laid, nameWidth(members.flat(), 26))}>
-        <Head {...common} all={data ? `${count(data.total, "group")} by ${label(view.group)}` : ""} />
+        <Head columns={laid} view={view} change={change} all={data ? `${count(data.total, "group")} by ${label(view.group)}` : ""} />
         {!data && <Skeleton rows={8} />}
         <div role="rowgroup">
           {data?.groups.map((group) => {

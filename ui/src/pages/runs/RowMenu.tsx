@@ -8,9 +8,9 @@ import { Dialog } from "../../parts/Dialog";
 import { Icon } from "../../parts/Icon";
 import { Popover } from "../../parts/Popover";
 import type { Routes } from "../../schema";
-import { navigate, type SetView } from "../../url";
+import { navigate, useView } from "../../url";
 import { colourTag, type Row } from "./data";
-import type { RunsView } from "./view";
+import { runsDefaults } from "./view";
 
 type Changes = Routes["PATCH /api/v1/runs/{id}"]["body"];
 
@@ -22,25 +22,20 @@ export function useChangeRun(id: string) {
   });
 }
 
-interface MenuProps {
-  row: Row;
-  view: RunsView;
-  change: SetView<RunsView>;
-}
-
-export function RowMenu({ row, view, change }: MenuProps) {
+export function RowMenu({ row }: { row: Row }) {
   const [editing, setEditing] = useState(false);
   return (
     <>
       <Popover label={<Icon name="more" />} title={`${row.name}: actions`} className="quiet" align="right">
-        {(close) => <Actions row={row} view={view} change={change} close={close} edit={() => setEditing(true)} />}
+        {(close) => <Actions row={row} close={close} edit={() => setEditing(true)} />}
       </Popover>
       {editing && <EditRun id={row.id} onClose={() => setEditing(false)} />}
     </>
   );
 }
 
-function Actions({ row, view, change, close, edit }: MenuProps & { close: () => void; edit: () => void }) {
+function Actions({ row, close, edit }: { row: Row; close: () => void; edit: () => void }) {
+  const [view, change] = useView(runsDefaults);
   const changing = useChangeRun(row.id);
   const swap = (list: string[]) => (list.includes(row.id) ? list.filter((one) => one !== row.id) : [...list, row.id]);
   const then = (act: () => void) => () => {

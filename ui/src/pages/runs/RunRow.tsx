@@ -3,11 +3,9 @@ import { Grade, Status, Verdict } from "../../parts/Badge";
 import { Icon } from "../../parts/Icon";
 import { Link } from "../../parts/Link";
 import { colourVar } from "../../colour";
-import type { SetView } from "../../url";
 import { CellContent, type GridColumn } from "./cells";
 import type { Row } from "./data";
 import { RowMenu } from "./RowMenu";
-import type { RunsView } from "./view";
 
 interface Props {
   row: Row | undefined;
@@ -19,13 +17,13 @@ interface Props {
   pinned?: boolean;
   inset?: boolean;
   columns: GridColumn[];
-  view: RunsView;
-  change: SetView<RunsView>;
+  /** The column that the table is sorted by. */
+  sorted: string;
   toggle: (id: string) => void;
 }
 
 /** Drawn again only when something of it changes: while the table is scrolled, most rows stay. */
-export const RunRow = memo(function RunRow({ row, index, top, charted, current, pinned = false, inset = false, columns, view, change, toggle }: Props) {
+export const RunRow = memo(function RunRow({ row, index, top, charted, current, pinned = false, inset = false, columns, sorted, toggle }: Props) {
   const place = top === undefined ? {} : { transform: `translateY(${top}px)` };
   const classes = ["row", charted && "charted", current && "current", pinned && "pinned", inset && "inset", top !== undefined && "placed"];
   if (!row) return <div role="row" className={classes.filter(Boolean).join(" ")} style={place} aria-rowindex={index + 2} aria-busy="true" />;
@@ -53,12 +51,12 @@ export const RunRow = memo(function RunRow({ row, index, top, charted, current, 
         <Grade letter={row.grade} />
       </div>
       {columns.map((column) => (
-        <div key={column.name} role="gridcell" className={`${column.right ? "right" : ""} ${column.kind} ${view.sort.replace(/^-/, "") === column.name ? "sorted" : ""}`}>
+        <div key={column.name} role="gridcell" className={`${column.right ? "right" : ""} ${column.kind} ${sorted === column.name ? "sorted" : ""}`}>
           <CellContent column={column} row={row} />
         </div>
       ))}
       <div role="gridcell">
-        <RowMenu row={row} view={view} change={change} />
+        <RowMenu row={row} />
       </div>
     </div>
   );
