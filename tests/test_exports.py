@@ -10,8 +10,8 @@ import anew
 
 def test_the_public_names() -> None:
     assert anew.__all__ == [
-        "Figure", "Histogram", "Image", "Run", "RunView", "Runs", "Table", "Text", "__version__", "finish", "init",
-        "log", "reproduce", "run", "runs", "save", "seed", "use",
+        "Figure", "Histogram", "Image", "Run", "RunView", "Runs", "Table", "Text", "__version__", "add", "finish",
+        "init", "log", "reproduce", "run", "runs", "save", "seed", "use",
     ]  # fmt: skip
     for name in anew.__all__:
         assert getattr(anew, name) is not None

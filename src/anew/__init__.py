@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from anew._version import __version__
-from anew.live import Run, finish, init, log, save, seed, use
+from anew.live import Run, add, finish, init, log, save, seed, use
 
 if TYPE_CHECKING:
     from anew.api import Runs, RunView, reproduce, run, runs
@@ -21,6 +21,7 @@ __all__ = [
     "Table",
     "Text",
     "__version__",
+    "add",
     "finish",
     "init",
     "log",

@@ -123,7 +123,7 @@ class _Lineage:
     def _up(self, documents: list[Document]) -> None:
         """What these runs read, and the runs that had written it before."""
         for _ in range(self.steps):
-            files = {document["id"]: _known(document["inputs"]) for document in documents}
+            files = {document["id"]: _known(_inputs(document)) for document in documents}
             makers = self._touching(files, wrote=True)
             earlier: dict[str, Document] = {}
             for document in documents:
@@ -211,7 +211,14 @@ def _model(version: Version) -> str:
 
 
 def _files(document: Document) -> list[Document]:
-    return [*document["inputs"], *document["outputs"]]
+    return [*_inputs(document), *document["outputs"]]
+
+
+def _inputs(document: Document) -> list[Document]:
+    """The versions of data that a run read, by their labels, then its files."""
+    versions = [item.get("dataset") or {} for item in document["datasets"]]
+    named = [{**v, "path": f"{v['name']}:v{v['version']}"} for v in versions if isinstance(v.get("version"), int)]
+    return [*named, *document["inputs"]]
 
 
 def _known(items: Iterable[Document]) -> list[Document]:

@@ -23,6 +23,7 @@ from anew.store.location import Store, find_store, new_run_id, project_root, ser
 
 if TYPE_CHECKING:
     from anew.capture.redact import Redactor
+    from anew.data.datasets import Version
     from anew.store.objects import Objects
 
 _USED_STORED_BYTES = 1 << 30
@@ -105,6 +106,7 @@ class Run:
         self._objects: Objects | None = None
         self._redactor: Redactor | None = None
         self._warned: set[str] = set()
+        self._used: set[str] = set()  # versions of data, by digest
         self._lock = threading.Lock()
         self._end: Callable[[str, int, str | None], None] | None = None
         self._pid = os.getpid()
@@ -154,12 +156,43 @@ class Run:
         self._emit("output", body | {"kind": kind, "stored": True, "saved": True})
         return digest
 
+    def add(self, path: str | os.PathLike[str], name: str | None = None, message: str = "") -> Version:
+        """Make a version of data of a file or folder of the project, as an output of this run (see `anew add`).
+
+        Raises NotFound, UsageError, Conflict.
+        """
+        from anew.data.workspace import Workspace
+
+        where = Path(path).absolute()
+        with Workspace(self.store, self.root) as work:
+            version, _ = work.add(where, name, message, run_id=self.id)
+        body = {"path": self._relative(where), "name": version.label, "type": "dataset", "digest": version.digest}
+        self._emit("output", body | {"size": version.size, "kind": "tree", "stored": True, "saved": True})
+        return version
+
+    def use_version(self, version: Version, path: str) -> None:
+        """Note that the run reads a version of data, at `path`."""
+        from anew.data.linking import event_of
+
+        if version.digest not in self._used:
+            self._used.add(version.digest)
+            self._emit("dataset", event_of(version, path))
+
     def use(self, path: str | os.PathLike[str]) -> Path:
         """Name a file or folder as an input: hashed now, and kept so that the run can be repeated. Returns the path.
 
-        Raises NotFound when there is nothing at `path`.
+        NAME:VERSION (v3, latest, an alias) is a version of data: where it is checked out, else a copy in the store.
+        Raises NotFound when there is no such thing.
         """
         where = Path(path)
+        if not where.exists() and isinstance(path, str) and not os.path.isabs(path):
+            from anew.data.workspace import Workspace
+
+            with Workspace(self.store, self.root) as work:
+                version = work.resolve(path)
+                where = work.place(version)
+            self.use_version(version, self._relative(where))
+            return where
         if not where.exists():
             raise NotFound(f"cannot use {where.absolute()}: there is no such file")
         files = [where] if where.is_file() else sorted(file for file in where.rglob("*") if file.is_file())
@@ -384,6 +417,13 @@ def current() -> Run:
     return _current if _current is not None else init()
 
 
+def running() -> Run | None:
+    """The run of this process, or the one that `anew run` has made for it; none is begun."""
+    if _current is None and setting("ANEW_RUN"):
+        return init()
+    return _current if _current is not None and not _current.finished else None
+
+
 def log(data: Mapping[str, Any], step: float | None = None) -> None:
     """Log numbers (also nested, numpy or torch), and images, figures, histograms, tables or text, at `step`.
 
@@ -398,8 +438,13 @@ def log(data: Mapping[str, Any], step: float | None = None) -> None:
 
 
 def use(path: str | os.PathLike[str]) -> Path:
-    """Name an input of the run (see Run.use); returns it as a Path."""
+    """Name an input of the run, a path or NAME:VERSION (see Run.use); returns it as a Path."""
     return current().use(path)
+
+
+def add(path: str | os.PathLike[str], name: str | None = None, message: str = "") -> Version:
+    """Make a version of data, as an output of the run (see Run.add)."""
+    return current().add(path, name, message)
 
 
 def save(path: str | os.PathLike[str], name: str | None = None, type: str = "file") -> str:

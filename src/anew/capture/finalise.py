@@ -28,6 +28,7 @@ from anew.capture.standing import standing
 from anew.capture.variables import asked, asked_for, named_in, reads_all
 from anew.errors import AnewError
 from anew.nesting import flatten
+from anew.store.ledger import Ledger
 from anew.store.location import Store
 from anew.store.objects import Entry, Objects
 
@@ -70,6 +71,7 @@ class Finaliser:
         _drop_installed(found, reports, sorter)
         code = self._code(found, reports, sorter)
         inputs = self._inputs(found, sorter)
+        self._datasets(inputs)
         self._variables(code, inputs)
         if trace.unwatched:
             self._unseen(trace, sorter)
@@ -268,6 +270,14 @@ class Finaliser:
             inputs.append(piped)
             self.emit("input", piped)
         return inputs
+
+    def _datasets(self, inputs: list[dict[str, Any]]) -> None:
+        """The versions of data that these files are of."""
+        from anew.data.datasets import Datasets
+        from anew.data.linking import versions_read
+
+        for body in versions_read(Path(self.root), self.objects, Datasets(Ledger(self.store.ledger)), inputs):
+            self.emit("dataset", body)
 
     def _piped(self) -> dict[str, Any] | None:
         """What was read from the pipe that was the run's standard input."""

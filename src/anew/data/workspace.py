@@ -123,6 +123,20 @@ class Workspace:
             raise NotFound(f"{pointer.file} names a version of {pointer.dataset} that this store has not: `anew pull`")
         return found
 
+    def place(self, version: Version) -> Path:
+        """Where a version can be read: where the project has it unchanged, else a copy in the store."""
+        for pointer in self.tracked():
+            if (pointer.dataset, pointer.digest) == (version.name, version.digest) and not pointer.only and (
+                self.state(pointer).state == "clean"
+            ):  # fmt: skip
+                return pointer.path
+        path = self.store.root / "data" / version.digest[:16] / default_name(Path(version.path or version.name))
+        copy = Pointer(path, version.name, version.digest, version.kind, version.size, version.files)
+        if self.state(copy).state != "clean":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.checkout(copy, force=True, point=False)
+        return path
+
     def pointer_of(self, version: Version, path: Path | None = None, only: Sequence[str] = ()) -> Pointer:
         """Where a version belongs: at `path`, else where the project has the dataset, else where it came from."""
         if path is None:
@@ -131,8 +145,8 @@ class Workspace:
         path = Path(os.path.abspath(path))
         return Pointer(path, version.name, version.digest, version.kind, version.size, version.files, tuple(only))
 
-    def checkout(self, pointer: Pointer, *, force: bool = False) -> Changes:
-        """Make what lies at a pointer what it should be, and write the pointer; what changed on the way.
+    def checkout(self, pointer: Pointer, *, force: bool = False, point: bool = True) -> Changes:
+        """Make what lies at a pointer what it should be, and write the pointer (`point`); what changed on the way.
 
         Raises NotFound when content is not in this store, Conflict where that would lose files that no version has
         and `force` is not given; then nothing is touched.
@@ -154,7 +168,7 @@ class Workspace:
             changes = _changes(differing)
             if pointer.kind == "tree":
                 self.objects.put_folder(pointer.path, remember=True)
-        if self._pointer_at(pointer.path) != pointer and pointer.path.is_relative_to(self.root):
+        if point and self._pointer_at(pointer.path) != pointer and pointer.path.is_relative_to(self.root):
             pointer.write()
             _ignore_in_git(pointer.path)
         return changes

@@ -280,8 +280,9 @@ class Catalogue:
 
     def _note_contents(self, row: int, document: dict[str, Any]) -> None:
         """What the run read and wrote, by digest; what is there stays there, since a run forgets no file."""
-        for wrote, space in enumerate(("inputs", "outputs")):
-            for item in document[space]:
+        versions = [item.get("dataset") or {} for item in document["datasets"]]
+        for wrote, items in enumerate(([*document["inputs"], *versions], document["outputs"])):
+            for item in items:
                 key = _content_key(item.get("digest"))
                 if key is not None:
                     self.db.execute("insert or ignore into contents values (?, ?, ?)", (key, row, wrote))

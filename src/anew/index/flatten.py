@@ -100,7 +100,10 @@ def _datasets(flat: dict[str, Any], datasets: list[dict[str, Any]]) -> None:
     for item in datasets:
         dataset = item.get("dataset") or {}
         name, digest = str(dataset.get("name", "")), str(dataset.get("digest", ""))
-        flat.setdefault(f"data.{name}", digest)
+        if digest:
+            flat.setdefault(f"data.{name}", digest)
+        if isinstance(dataset.get("version"), int):
+            flat.setdefault(f"data.{name}.version", dataset["version"])
         names[name] = digests[digest] = True
         for tag in item.get("tags") or ():
             if tag.get("key") == "mlflow.data.context":

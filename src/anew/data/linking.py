@@ -1,0 +1,79 @@
+"""Which versions of data a run read, told from the files it read and the pointers beside them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from anew.data import pointer as pointers
+from anew.data.datasets import Datasets, Version
+from anew.data.pointer import Pointer
+from anew.errors import AnewError
+from anew.store.objects import Objects
+
+
+def event_of(version: Version, path: str = "", read: int | None = None) -> dict[str, Any]:
+    """The body of the `dataset` event for a version that a run read. `read`: how many of its files."""
+    return {
+        "dataset": {
+            "name": version.name, "digest": version.digest, "version": version.number, "path": path,
+            "size": version.size, "files": version.files, "read": read, "source_type": "anew",
+        }
+    }  # fmt: skip
+
+
+def versions_read(
+    root: Path, objects: Objects, datasets: Datasets, inputs: Iterable[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """A `dataset` event for each version of which `inputs` (path below `root`, digest) are files.
+
+    What was read of data that had changed since its version was made is no file of it: then the event names no
+    version, and says `modified`.
+    """
+    known: dict[str, Pointer | None] = {}
+    read: dict[Path, dict[str, str]] = {}
+    found: dict[Path, Pointer] = {}
+    for item in inputs:
+        if item.get("digest") and not os.path.isabs(item["path"]):
+            pointer = _pointer_of(root, item["path"], known)
+            if pointer is not None:
+                found[pointer.path] = pointer
+                below = os.path.relpath(root / item["path"], pointer.path)
+                read.setdefault(pointer.path, {})[below] = item["digest"]
+    for path, files in read.items():
+        pointer = found[path]
+        version = next((v for v in datasets.with_digest(pointer.digest) if v.name == pointer.dataset), None)
+        name = os.path.relpath(path, root)
+        if version is not None and _holds(objects, pointer, files):
+            yield event_of(version, name, len(files))
+        else:
+            said = {"name": pointer.dataset, "modified": True, "path": name, "read": len(files)}
+            yield {"dataset": said | {"source_type": "anew"}}
+
+
+def _pointer_of(root: Path, path: str, known: dict[str, Pointer | None]) -> Pointer | None:
+    """The pointer whose data holds `path`."""
+    if path in ("", "."):
+        return None
+    if path not in known:
+        file = root / (path + pointers.SUFFIX)
+        try:
+            own = pointers.read(file) if file.is_file() else None
+        except AnewError:
+            own = None  # `anew status` tells of it; a run is recorded all the same
+        known[path] = own or _pointer_of(root, os.path.dirname(path), known)
+    return known[path]
+
+
+def _holds(objects: Objects, pointer: Pointer, files: dict[str, str]) -> bool:
+    """Whether each file (path to digest) is in the pointer's version."""
+    try:
+        entries = list(objects.read_tree(pointer.digest))
+    except AnewError:
+        return False  # not in this store
+    if pointer.kind == "file":
+        return list(files.values()) == [entries[0].digest]
+    there = {entry.path: entry.digest for entry in entries}
+    return all(there.get(path) == digest for path, digest in files.items())
