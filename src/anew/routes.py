@@ -66,6 +66,7 @@ class Route:
     inline: bool = False
     at_once: Callable[[Call], Any] | None = None
     streams: bool = False
+    any_page: bool = False  # pages of any origin may ask for it, those of none, too: it tells them nothing
     about: str = ""  # one line, for the OpenAPI document
     arguments: Mapping[str, str] = field(default_factory=dict)  # query argument: what it means
     takes: Mapping[str, Any] = field(default_factory=dict)  # JSON schema of the properties of the body

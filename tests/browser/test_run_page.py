@@ -39,10 +39,6 @@ RICH = """
     anew.log({"guesses": anew.Table(["n", "said"], [[n, "owl" if n % 7 else "cat"] for n in range(300)])}, step=3)
     anew.log({"story": anew.Text("once upon a time")}, step=3)
     json.dump({"a": {"b": [1, 2]}}, open("metrics.json", "w"))
-    vega = {"$schema": "https://vega.github.io/schema/vega-lite/v5.json", "mark": "bar"}
-    json.dump(vega, open("bars.json", "w"))
-    drawn = {"data": [{"x": [1, 2], "y": [3, 4], "name": "up"}], "layout": {"title": {"text": "Rising"}}}
-    json.dump(drawn, open("lines.json", "w"))
     tone = b"".join(struct.pack("<h", int(9000 * math.sin(i / 8))) for i in range(2000))
     head = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 8000, 16000, 2, 16)
     data = b"data" + struct.pack("<I", len(tone)) + tone
@@ -181,10 +177,6 @@ def test_data_is_previewed_in_part_and_leads_on(opened: Open, rich: Served) -> N
     assert page.locator(".text-lines > div > div").count() < 200  # of tens of thousands
     page.get_by_role("button", name="raw.bin").click()
     expect(page.get_by_text("00 01 02 03")).to_be_visible()
-    page.get_by_role("button", name="lines.json").click()
-    expect(page.get_by_role("img", name=re.compile("Rising: y from 3 to 4"))).to_be_visible()
-    page.get_by_role("button", name="bars.json").click()
-    expect(page.get_by_text("A drawing described for Vega")).to_be_visible()
     page.get_by_role("button", name="metrics.json").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Save metrics.json").click()

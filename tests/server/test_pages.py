@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from anew.errors import NotFound
 from anew.hub import Hub
 from anew.routes import Call
 from anew.server import pages
@@ -55,6 +56,22 @@ def test_every_view_is_the_page_under_a_strict_policy(asked: Asked, path: str) -
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["content-type"].startswith("text/html")
     assert answer.status == 200 or b"make ui" in answer.body
+
+
+def test_what_draws_is_in_a_frame_that_can_ask_for_nothing(built: Path, hub: Hub) -> None:
+    (built / "assets/drawing-vega-abc.js.gz").write_bytes(gzip.compress(SCRIPT))
+    answer = pages.drawing(Call(hub, "GET", {"library": "vega"}, []))
+    policy = answer.headers["content-security-policy"]
+    assert (
+        policy.startswith("sandbox allow-scripts;") and "default-src 'none'" in policy and "connect-src" not in policy
+    )
+    assert b'src="/assets/drawing-vega-abc.js"' in bytes(answer.body)
+    # Kept packed only, and unpacked for whoever takes it no other way.
+    assert gzip.decompress(bytes(asset(hub, "drawing-vega-abc.js", "gzip").body)) == SCRIPT
+    assert asset(hub, "drawing-vega-abc.js").body == SCRIPT
+    for none in ("plotly", "../secret", "*", "vega-abc"):
+        with pytest.raises(NotFound):
+            pages.drawing(Call(hub, "GET", {"library": none}, []))
 
 
 def test_a_page_that_is_not_built_says_how(tmp_path: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ What was built stands in `static/`; beside each larger file its compressed forms
 from __future__ import annotations
 
 import functools
+import gzip
 import json
 import mimetypes
 import re
@@ -26,7 +27,7 @@ VIEWS = {
 }  # fmt: skip
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-    "connect-src 'self'; frame-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; frame-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _SAFE = {
     "content-security-policy": POLICY,
@@ -34,6 +35,15 @@ _SAFE = {
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
 }
+# What draws a description that a run logged: in a frame without an origin, which can ask for its script alone.
+_DRAWING_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+_DRAWING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Drawing</title>
+<style>body { margin: 0; overflow: auto hidden; font-family: system-ui, sans-serif }</style>
+<body><script src="/assets/%s"></script></body></html>
+"""
 _NAME = re.compile(r"[\w-]+(\.[\w-]+)+", re.ASCII)
 _ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 _UNBUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Anew</title>
@@ -73,11 +83,21 @@ def _html(index: Path, changed_ns: int, page: str) -> str:
     return html.replace("</head>", "".join(links) + "</head>", 1)
 
 
+def drawing(call: Call) -> Response:
+    """The frame in which a library draws; its script's name holds the hash of its content."""
+    library = call.path["library"]
+    found = sorted(STATIC.glob(f"assets/drawing-{library}-*.js.gz")) if library in ("plotly", "vega") else []
+    if not found:
+        raise NotFound(f"this page has no {library[:30]!r} to draw with")
+    headers = _SAFE | {"content-security-policy": _DRAWING_POLICY, "cache-control": "no-cache"}
+    return Response(_DRAWING % found[-1].name.removesuffix(".gz"), 200, headers, "text/html")
+
+
 def asset(call: Call) -> Response:
     """A file whose name holds the hash of its content: kept by browsers for ever."""
     name = call.path["name"]
     path = STATIC / "assets" / name
-    if not _NAME.fullmatch(name) or name.endswith((".br", ".gz")) or not path.is_file():
+    if not _NAME.fullmatch(name) or name.endswith((".br", ".gz")) or not _is_there(path):
         raise NotFound(f"no such file of the page: {name[:100]!r}; reload the page if it was just updated")
     headers = _SAFE | {"cache-control": "public, max-age=31536000, immutable", "vary": "accept-encoding"}
     accepted = call.headers.get("accept-encoding", "")
@@ -88,7 +108,15 @@ def asset(call: Call) -> Response:
             path = packed
             break
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    if (
+        not path.is_file()
+    ):  # large and seldom asked for: kept packed, and unpacked for the few that take it no other way
+        return Response(gzip.decompress(path.with_name(name + ".gz").read_bytes()), 200, headers, kind)
     return Response(_content(path, path.stat().st_mtime_ns), 200, headers, kind)
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_file() or path.with_name(path.name + ".gz").is_file()
 
 
 @functools.lru_cache(maxsize=128)
@@ -101,5 +129,7 @@ ROUTES = [
         Route("GET", path, functools.partial(view, page=page), "public", about="the web page")
         for path, page in VIEWS.items()
     ),
-    Route("GET", "/assets/{name}", asset, "public", about="a file of the web page"),
+    Route("GET", "/drawing/{library}", drawing, "public", about="the frame in which Plotly or Vega draw"),
+    # The frame that draws has no origin, and says so.
+    Route("GET", "/assets/{name}", asset, "public", any_page=True, about="a file of the web page"),
 ]

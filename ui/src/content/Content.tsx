@@ -3,7 +3,8 @@ import { useMemo, useState } from "react";
 import { bytes as sized } from "../format";
 import { Skeleton } from "../parts/States";
 import "./content.css";
-import { curveOf, distributionOf, type Kind, kindOf, matrixOf, parseCsv, type Rows, saidKind, specOf, tableOf } from "./kinds";
+import { Drawing } from "./Drawing";
+import { curveOf, distributionOf, isRecord, type Kind, kindOf, matrixOf, parseCsv, type Rows, saidKind, specOf, tableOf } from "./kinds";
 import { Lines, numbered } from "./Lines";
 import { cellsOf, isNotebook, Notebook } from "./Notebook";
 import { headBytes, type Part, shownBytes, usePart, wholeBytes } from "./part";
@@ -11,7 +12,6 @@ import { Film, Page, Picture, Sound, Vector } from "./Played";
 import { Confusion, Histogram, LinePlot } from "./Plots";
 import { RowsTable } from "./RowsTable";
 import { languageOf, useTokens } from "./source";
-import { simply } from "./specs";
 
 export interface Shown {
   path: string;
@@ -142,7 +142,7 @@ function richer(label: string, kind: Kind, text: string, cut: boolean): Richer |
   const matrix = matrixOf(label, value);
   if (matrix) return { name: "Matrix", shown: <Confusion found={matrix} label={label} /> };
   const spec = specOf(value);
-  if (spec) return asDrawing(label, spec, value);
+  if (spec && isRecord(value)) return { name: "Drawing", shown: <Drawing library={spec} spec={value} label={label} /> };
   const table = tableOf(value);
   return table && asTable(label, table, false);
 }
@@ -154,33 +154,4 @@ function asTable(label: string, table: Rows, cut: boolean): Richer | null {
   const curve = curveOf(table);
   if (curve) return { name: "Curve", shown: <LinePlot lines={curve.lines} xName={curve.x} yName={curve.y} label={label} unit /> };
   return { name: "Table", shown: <RowsTable table={table} label={label} cut={cut} /> };
-}
-
-function Described({ value, label, aside }: { value: unknown; label: string; aside: string }) {
-  const lines = useMemo(() => numbered(JSON.stringify(value, null, 2)), [value]);
-  return (
-    <>
-      <Lines lines={lines} label={`${label} as text`} />
-      <p className="aside">{aside}</p>
-    </>
-  );
-}
-
-/** Plotly and Vega weigh more than all of this page: simple drawings are made here, of others the description is shown. */
-function asDrawing(label: string, library: string, spec: unknown): Richer {
-  const simple = simply(spec);
-  if (!simple) {
-    const aside = `A drawing described for ${library}. That library is not part of this page: shown is the description.`;
-    return { name: "Description", shown: <Described value={spec} label={label} aside={aside} /> };
-  }
-  const said = `Drawn here from the description for ${library}${simple.part ? ", in part: lines and points of numbers only" : ""}. As a text it is whole.`;
-  return {
-    name: "Drawing",
-    shown: (
-      <>
-        <LinePlot {...simple} label={simple.title || label} />
-        <p className="aside">{said}</p>
-      </>
-    ),
-  };
 }

@@ -8,7 +8,7 @@ import { curveOf, distributionOf, kindOf, matrixOf, parseCsv, specOf, tableOf } 
 import { cellsOf } from "./Notebook";
 import { filtered, sorted } from "./RowsTable";
 import { languageOf } from "./source";
-import { simply } from "./specs";
+import { rowsOf, wordsOf } from "./specs";
 import { tamed } from "./tamed";
 import { ticks } from "./ticks";
 
@@ -85,11 +85,20 @@ describe("what JSON holds", () => {
     expect(curve?.lines).toEqual([{ name: "a", points: [[0, 0], [1, 1]] }, { name: "b", points: [[0, 0.5]] }]);
     expect(curveOf({ columns: ["x", "y"], rows: [] })).toBeNull();
   });
-  it("is drawn where it describes lines of plain numbers", () => {
+  it("is a description for Plotly: said in words, and its data as rows", () => {
     const packed = { bdata: btoa(String.fromCharCode(...new Uint8Array(new Float64Array([1, 2]).buffer))), dtype: "f8" };
-    const spec = { data: [{ type: "scatter", x: packed, y: [3, 4] }, { type: "bar", y: [1] }], layout: { xaxis: { title: { text: "t" } } } };
-    expect([specOf(spec), simply(spec)?.lines[0]?.points, simply(spec)?.part, simply(spec)?.xName]).toEqual(["Plotly", [[1, 3], [2, 4]], true, "t"]);
-    expect([simply({ data: [{ type: "pie" }], layout: {} }), simply({ data: [{ y: { bdata: "?", dtype: "f8" } }], layout: {} }), simply({ $schema: "vega", mark: "bar" })]).toEqual([null, null, null]);
+    const spec = { data: [{ type: "scatter", name: "up", x: packed, y: [3, 4] }, { type: "bar", y: [1] }, 7], layout: { title: { text: "T" }, xaxis: { title: "t" } } };
+    expect([specOf(spec), wordsOf(spec)]).toEqual(["Plotly", "T; scatter up, bar; t"]);
+    expect(rowsOf(spec)).toEqual({ columns: ["trace", "x", "y"], rows: [["up", 1, 3], ["up", 2, 4], ["bar 2", null, 1]] });
+    expect(rowsOf({ data: [{ y: { bdata: "?", dtype: "f8" } }], layout: {} }).rows).toEqual([]);
+  });
+  it("is a description for Vega, layers and all", () => {
+    const values = [{ a: 1, b: "x" }, { a: 2, b: "y" }];
+    const layered = { $schema: "vega-lite", data: { values }, layer: [{ mark: "bar", encoding: { x: { field: "b" }, y: { field: "a", title: "A" } } }, { mark: { type: "rule" } }] };
+    expect([specOf(layered), wordsOf(layered)]).toEqual(["Vega", "bar, rule; A over b"]);
+    expect(rowsOf(layered)).toEqual({ columns: ["a", "b"], rows: [[1, "x"], [2, "y"]] });
+    expect(wordsOf({ $schema: "vega" })).toBe("a drawing");
+    expect(rowsOf({ $schema: "vega", data: [{ name: "t", values: [1, 2] }] }).rows).toEqual([[1], [2]]);
   });
 });
 

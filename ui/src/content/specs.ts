@@ -1,40 +1,76 @@
-/** The simple among the drawings that are described for Plotly and Vega: lines and points of plain numbers. */
-import { isList, isNumbers, isRecord } from "./kinds";
-import type { Drawn } from "./Plots";
+/** What a description for Plotly or Vega says, in words and in figures. */
+import { type Cell, isList, isNumbers, isRecord, type Rows, tableOf } from "./kinds";
 
-export interface Simple {
-  title: string;
-  xName: string;
-  yName: string;
-  lines: Drawn[];
-  /** Whether something of it is left out. */
-  part: boolean;
+type Spec = Record<string, unknown>;
+
+function traces(spec: Spec): Spec[] {
+  return isList(spec.data) ? spec.data.filter(isRecord) : [];
 }
 
-export function simply(spec: unknown): Simple | null {
-  if (!isRecord(spec)) return null;
-  const found = isRecord(spec.layout) ? fromPlotly(spec.data, spec.layout) : fromVega(spec);
-  return found?.lines.length ? found : null;
-}
-
-function fromPlotly(data: unknown, layout: Record<string, unknown>): Simple {
-  const traces = isList(data) ? data.filter(isRecord) : [];
-  const lines = traces.flatMap((trace): Drawn[] => {
-    if (!["scatter", "scattergl", undefined].includes(trace.type as string | undefined)) return [];
-    const y = numbers(trace.y);
-    const x = trace.x === undefined ? y?.map((_, at) => at) : numbers(trace.x);
-    return x && y ? [{ name: text(trace.name), points: zipped(x, y), dots: trace.mode === "markers" }] : [];
-  });
-  return { title: text(layout.title), xName: axisName(layout.xaxis, "x"), yName: axisName(layout.yaxis, "y"), lines, part: lines.length < traces.length };
-}
-
-function axisName(axis: unknown, otherwise: string): string {
-  return (isRecord(axis) && text(axis.title)) || otherwise;
+/** In one sentence, for those who don't see it. */
+export function wordsOf(spec: Spec): string {
+  const title = text(isRecord(spec.layout) ? spec.layout.title : spec.title);
+  const kinds = isRecord(spec.layout) ? traces(spec).map((trace) => [text(trace.type) || "scatter", text(trace.name)].filter(Boolean).join(" ")) : marks(spec);
+  const axes = isRecord(spec.layout) ? [spec.layout.xaxis, spec.layout.yaxis].map((axis) => (isRecord(axis) ? text(axis.title) : "")) : fields(spec);
+  return [title, kinds.slice(0, 12).join(", "), axes.filter(Boolean).toReversed().join(" over ")].filter(Boolean).join("; ") || "a drawing";
 }
 
 /** A title is a text, or an object with one. */
 function text(value: unknown): string {
   return typeof value === "string" ? value : isRecord(value) && typeof value.text === "string" ? value.text : "";
+}
+
+function layers(spec: Spec): Spec[] {
+  const below = ["layer", "hconcat", "vconcat", "concat"].flatMap((name) => (isList(spec[name]) ? spec[name].filter(isRecord) : []));
+  return below.length ? below.flatMap(layers) : [isRecord(spec.spec) ? spec.spec : spec];
+}
+
+function marks(spec: Spec): string[] {
+  if (isList(spec.marks)) return spec.marks.filter(isRecord).map((mark) => text(mark.type));
+  return layers(spec).map(({ mark }) => text(isRecord(mark) ? mark.type : mark));
+}
+
+function fields(spec: Spec): string[] {
+  const { encoding } = layers(spec).find((one) => isRecord(one.encoding)) ?? spec;
+  if (!isRecord(encoding)) return [];
+  return [encoding.x, encoding.y].map((channel) => (isRecord(channel) ? text(channel.title) || text(channel.field) || text(channel.aggregate) : ""));
+}
+
+const mostRows = 100_000;
+
+/** The data that it draws, as far as they lie in it as rows. */
+export function rowsOf(spec: Spec): Rows {
+  return isRecord(spec.layout) ? ofPlotly(traces(spec)) : ofVega(spec);
+}
+
+const channels = ["x", "y", "z", "labels", "values"];
+
+/** A row for each point of each trace; of a grid, one for each of its rows. */
+function ofPlotly(all: Spec[]): Rows {
+  const lists = all.map((trace) => channels.map((name) => list(trace[name])));
+  const used = channels.filter((_, at) => lists.some((one) => one[at]));
+  const rows = lists.flatMap((found, at) => {
+    const name = text(all[at]?.name) || `${text(all[at]?.type) || "scatter"} ${at + 1}`;
+    const own = found.filter((_, channel) => used.includes(channels[channel] ?? ""));
+    const long = Math.min(mostRows, Math.max(0, ...own.map((one) => one?.length ?? 0)));
+    return Array.from({ length: long }, (_, row): Cell[] => [name, ...own.map((one) => cell(one?.[row]))]);
+  });
+  return { columns: ["trace", ...used], rows };
+}
+
+function ofVega(spec: Spec): Rows {
+  const named = isRecord(spec.datasets) ? Object.values(spec.datasets) : [];
+  const data = [spec, ...layers(spec)].flatMap((one) => (isList(one.data) ? one.data : [one.data])).flatMap((one) => (isRecord(one) ? [one.values] : []));
+  const tables = [...named, ...data].flatMap((values) => {
+    const rows = isList(values) && values.length && !isRecord(values[0]) ? values.map((value) => ({ data: value })) : values;
+    return tableOf(rows) ?? [];
+  });
+  return tables.reduce((most, one) => (one.rows.length > most.rows.length ? one : most), { columns: ["data"], rows: [] });
+}
+
+function cell(value: unknown): Cell {
+  if (value === null || value === undefined) return null;
+  return typeof value === "number" || typeof value === "boolean" || typeof value === "string" ? value : JSON.stringify(value);
 }
 
 const readers: Record<string, (bytes: ArrayBuffer) => ArrayLike<number>> = {
@@ -48,9 +84,9 @@ const readers: Record<string, (bytes: ArrayBuffer) => ArrayLike<number>> = {
   u1: (bytes) => new Uint8Array(bytes),
 };
 
-/** A list of numbers, as such or in Plotly's packed form. */
-function numbers(value: unknown): number[] | null {
-  if (isNumbers(value)) return value;
+/** A list, as such or in Plotly's packed form. */
+function list(value: unknown): unknown[] | null {
+  if (isList(value)) return value;
   if (!isRecord(value) || typeof value.bdata !== "string") return null;
   try {
     const bytes = Uint8Array.from(atob(value.bdata), (letter) => letter.charCodeAt(0));
@@ -60,26 +96,4 @@ function numbers(value: unknown): number[] | null {
   } catch {
     return null;
   }
-}
-
-function zipped(x: number[], y: number[]): [number, number][] {
-  return x.slice(0, y.length).map((one, at) => [one, y[at] ?? 0]);
-}
-
-function fromVega(spec: Record<string, unknown>): Simple | null {
-  const mark = text(isRecord(spec.mark) ? spec.mark.type : spec.mark);
-  const values = isRecord(spec.data) && isList(spec.data.values) ? spec.data.values.filter(isRecord) : [];
-  const { x, y, color } = isRecord(spec.encoding) ? spec.encoding : {};
-  if (!["line", "point", "circle"].includes(mark) || !isRecord(x) || !isRecord(y)) return null;
-  const [xName, yName, by] = [x, y, color].map((channel) => (isRecord(channel) && typeof channel.field === "string" ? channel.field : "")) as [string, string, string];
-  const lines = new Map<string, Drawn>();
-  for (const row of values) {
-    const point = [row[xName], row[yName]];
-    if (!isNumbers(point)) return null;
-    const name = by ? String(row[by]) : "";
-    const line = lines.get(name) ?? { name, points: [], dots: mark !== "line" };
-    line.points.push(point as [number, number]);
-    lines.set(name, line);
-  }
-  return { title: text(spec.title), xName, yName, lines: [...lines.values()], part: false };
 }

@@ -1,0 +1,25 @@
+import { loader, None, parse, type Spec, View } from "vega";
+import { expressionInterpreter } from "vega-interpreter";
+import { compile, type TopLevelSpec } from "vega-lite";
+import { drawWhenAsked } from "./frame";
+
+/** Data lies in the description or nowhere: no address in it is asked for. */
+async function refuse(): Promise<never> {
+  throw new Error("it names data, a picture or a link elsewhere, which is not asked for");
+}
+
+const closed = { ...loader(), load: refuse, http: refuse, file: refuse, sanitize: refuse };
+
+drawWhenAsked(async (spec, place) => {
+  if (spec.width !== "container") Object.assign(place.style, { width: "fit-content", margin: "0 auto" });
+  const lite = !/\/vega\/v\d/.test(String(spec.$schema));
+  const whole = lite ? compile(spec as unknown as TopLevelSpec).spec : (spec as Spec);
+  // As a tree, which the interpreter walks: nothing of a description becomes code.
+  const runtime = parse(whole, {}, { ast: true } as never);
+  const view = new View(runtime, { expr: expressionInterpreter, loader: closed, renderer: "svg", container: place, logLevel: None, hover: true } as never);
+  // Data that cannot be had is only logged by the library: said here.
+  let missing = "";
+  view.logger({ level: () => 0, error: (...said: unknown[]) => void (missing ||= String(said.at(-1))), warn: () => 0, info: () => 0, debug: () => 0 } as never);
+  await view.runAsync();
+  return { svg: () => view.toSVG(), left: missing ? [missing] : [] };
+});
