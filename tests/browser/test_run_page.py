@@ -215,6 +215,20 @@ def test_the_console_of_both_streams(opened: Open, rich: Served) -> None:
     expect(page.locator(".text-lines > div > div")).to_have_count(1)
 
 
+def test_a_failure_shows_its_last_words_however_much_it_printed(opened: Open, tmp_path: Path) -> None:
+    project = Project(tmp_path / "work", tmp_path / "home")
+    lines = "for n in range(100_000): print('much', n, 'x' * 90)"
+    project.write("loud.py", f"{lines}\nraise ValueError('at the very end')\n")
+    run = project.run("loud.py", code=1)
+    with running(project.root / ".anew") as (address, _):
+        page = opened(f"/runs/{run}", address=address)
+        words = page.get_by_role("region", name="The last it printed")
+        expect(words).to_contain_text("ValueError: at the very end")
+        expect(words).to_contain_text("much 99999")
+        assert axe(page) == []
+        page.close()  # before its server goes
+
+
 def test_the_console_is_followed_while_it_runs(opened: Open, tmp_path: Path) -> None:
     project = Project(tmp_path / "work", tmp_path / "home")
     project.write("slow.py", "for n in range(900):\n    print('line', n, flush=True)\ninput()\nprint('the end')\n")

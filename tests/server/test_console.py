@@ -54,6 +54,25 @@ def test_both_streams_in_their_order_and_what_came_since(tmp_path: Path) -> None
     writer.seal()
 
 
+def test_the_end_is_given_however_much_stands_before_it(tmp_path: Path) -> None:
+    store = tmp_path / ".anew"
+    writer = _writer(store)
+    for number in range(200):
+        if number == 120:
+            writer.event("console", {"stream": "stderr", "data": b"ValueError: too much\n"})
+        writer.event("console", {"stream": "stdout", "data": b"%d\n" % number + b"x" * 70_000})
+    writer.seal()
+    with running(store) as (address, process):
+        asked = Asked(address, store, process)
+        answer = asked("GET", "/api/v1/runs/r1/console?last=65536")
+        assert len(answer.body) < 150_000
+        error, rest = answer.json["pieces"]
+        assert (error["stream"], error["text"]) == ("stderr", "ValueError: too much\n")
+        assert rest["text"].startswith("199\n") and not answer.json["more"]
+        assert asked("GET", f"/api/v1/runs/r1/console?after={answer.json['after']}").json["pieces"] == []
+        assert asked("GET", "/api/v1/runs/r1/console?last=x").status == 400
+
+
 def test_much_is_given_in_parts(tmp_path: Path) -> None:
     store = tmp_path / ".anew"
     writer = _writer(store)

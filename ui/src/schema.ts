@@ -72,7 +72,7 @@ export interface Routes {
   "PATCH /api/v1/runs/{id}": { path: { id: string; }; body: { name?: string; notes?: string; tags?: Record<string, string | null>; }; gives: Document; };
   "DELETE /api/v1/runs/{id}": { path: { id: string; }; gives: unknown; };
   "GET /api/v1/runs/{id}/code": { path: { id: string; }; gives: Code; };
-  "GET /api/v1/runs/{id}/console": { path: { id: string; }; query?: { after?: Argument; }; gives: Console; };
+  "GET /api/v1/runs/{id}/console": { path: { id: string; }; query?: { after?: Argument; last?: Argument; }; gives: Console; };
   "GET /api/v1/runs/{id}/contents/{digest}": { path: { id: string; digest: string; }; gives: unknown; };
   "GET /api/v1/runs/{id}/contents/{digest}/address": { path: { id: string; digest: string; }; gives: Address; };
   "GET /api/v1/runs/{id}/contents/{digest}/against/{other}/{digest_there}": { path: { id: string; digest: string; other: string; digest_there: string; }; gives: ContentDifference; };

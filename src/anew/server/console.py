@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import binascii
+import itertools
 import json
 import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections import OrderedDict
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,9 @@ _KNOWN = _Known()
 
 def console(call: Call) -> Json:
     run_id = call.hub.document(call.path["id"])["id"]
+    last = call.whole("last", 0, 0, _MOST_BYTES)
+    if last:
+        return _end(journals(call.hub.store, run_id), last)
     places = _places(call.argument("after"))
     found: list[Json] = []
     taken = 0
@@ -62,8 +67,37 @@ def console(call: Call) -> Json:
                     break
         places[path.name] = reader.offset
         _KNOWN.keep(reader)
-    pieces = [one | {"text": b"".join(one["text"]).decode("utf-8", "replace")} for one in found]
-    return {"pieces": pieces, "after": _cursor(places), "more": taken >= _MOST_BYTES}
+    return {"pieces": _as_text(found), "after": _cursor(places), "more": taken >= _MOST_BYTES}
+
+
+def _end(paths: Iterable[Path], most_bytes: int) -> Json:
+    """The last of each stream, from about so many bytes before its end, however much stands before it.
+
+    Of each: an error is often written down before the last of what was printed besides.
+    """
+    kept: dict[str, deque[tuple[int, Event, int]]] = defaultdict(deque)
+    held: Counter[str] = Counter()
+    places: dict[str, int] = {}
+    count = itertools.count()
+    for path in paths:
+        reader = JournalReader(path)
+        for item in reader:
+            if isinstance(item, Event) and item.kind == "console":
+                stream, size = str(item.body.get("stream")), len(item.body.get("data", b""))
+                kept[stream].append((next(count), item, size))
+                held[stream] += size
+                while len(kept[stream]) > 1 and held[stream] - kept[stream][0][2] >= most_bytes:
+                    held[stream] -= kept[stream].popleft()[2]
+        places[path.name] = reader.offset
+        _KNOWN.keep(reader)
+    found: list[Json] = []
+    for _, event, _ in sorted(itertools.chain(*kept.values()), key=lambda one: one[0]):
+        _add(found, event)
+    return {"pieces": _as_text(found), "after": _cursor(places), "more": False}
+
+
+def _as_text(found: list[Json]) -> list[Json]:
+    return [one | {"text": b"".join(one["text"]).decode("utf-8", "replace")} for one in found]
 
 
 def _add(found: list[Json], event: Event) -> int:
@@ -96,6 +130,10 @@ def _places(cursor: str) -> dict[str, int]:
 ROUTES = [
     Route(
         "GET", "/api/v1/runs/{id}/console", console, about="what a run printed, in its order, up to 1 MiB at once",
-        arguments={"after": "the `after` of the answer before: what came since"}, gives="Console",
+        arguments={
+            "after": "the `after` of the answer before: what came since",
+            "last": "instead of the beginning the end, so many bytes of each stream",
+        },
+        gives="Console",
     ),
 ]  # fmt: skip

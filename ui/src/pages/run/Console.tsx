@@ -33,6 +33,17 @@ export function usePrinted(id: string) {
   return { ...found, readOn: async () => client.setQueryData(key, await read(mostPages)) };
 }
 
+const endBytes = 65_536;
+
+/** The end of what a run printed, however much stands before it. */
+export function useEnd(id: string) {
+  return useQuery({
+    queryKey: ["console", "end", id],
+    queryFn: async ({ signal }) => joined(nothing, await ask("GET /api/v1/runs/{id}/console", { path: { id }, query: { last: endBytes } }, signal)).lines,
+    meta: { runs: [id] },
+  });
+}
+
 export function Console({ run, view, change }: PartProps) {
   const { data, error, readOn } = usePrinted(run.id);
   const [stream, setStream] = useState("");

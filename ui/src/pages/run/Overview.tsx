@@ -11,7 +11,8 @@ import { Heads } from "../../parts/Heads";
 import { Link } from "../../parts/Link";
 import type { Document } from "../../schema";
 import { Said } from "./About";
-import { usePrinted } from "./Console";
+import { useEnd } from "./Console";
+import type { Printed } from "./printed";
 import { type PartProps, useChartRun } from "./Run";
 
 const mostCharts = 4;
@@ -35,16 +36,22 @@ export function Overview({ run }: PartProps) {
   );
 }
 
-const lastLines = 24;
+const [lastLines, fewLines] = [24, 8];
+
+/** The last lines; behind them the last on stderr where that had been written down before. */
+function endOf(lines: Printed["lines"]): Printed["lines"] {
+  const last = lines.slice(-lastLines);
+  const errors = lines.filter((line) => line.stream === "stderr").slice(-lastLines);
+  return last.some((line) => line.stream === "stderr") ? last : [...last.slice(errors.length ? -fewLines : 0), ...errors];
+}
 
 function endedBadly(run: Document): boolean {
   return Boolean(run.error || run.exit_code) || ["failed", "crashed"].includes(run.status);
 }
 
 function LastWords({ run }: { run: Document }) {
-  const { data } = usePrinted(run.id);
-  // What is too long to be read whole has no end here.
-  if (!data?.lines.length || data.more) return null;
+  const { data: lines } = useEnd(run.id);
+  if (!lines?.length) return null;
   return (
     <section className="card" aria-label="The last it printed">
       <h2>
@@ -54,7 +61,7 @@ function LastWords({ run }: { run: Document }) {
         </Link>
       </h2>
       <pre className="last-words" tabIndex={0}>
-        {data.lines.slice(-lastLines).map((line, at) => (
+        {endOf(lines).map((line, at) => (
           <div key={at} className={line.stream}>
             {coloured(line.text)}
           </div>
