@@ -59,6 +59,13 @@ def seconds(text: str) -> float:
     return number
 
 
+def days(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < 36_500:
+        raise argparse.ArgumentTypeError(f"{text} is no number of days")
+    return number
+
+
 def _joined(words: list[str]) -> list[str]:
     """`--sort -metrics.acc` as one word: to argparse, a word that starts with - is an option."""
     out: list[str] = []
@@ -201,6 +208,13 @@ def _versioning(verbs: Any) -> None:
 
 def _keeping(verbs: Any) -> None:
     _verb(verbs, "verify", "keeping", "check every byte of the store against its checksums")
+    parser = _verb(verbs, "gc", "collecting", "free the space of what no run, version, verdict or model names any more")
+    parser.add_argument("--grace", type=days, default=1.0, metavar="DAYS", help="what is found goes so much later (1)")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would go")
+    parser = _verb(verbs, "forget", "collecting", "take versions of data out of a dataset, so that gc may free them")
+    parser.add_argument("versions", nargs="+", metavar="NAME:VERSION", help="which")
+    parser.add_argument("--force", action="store_true", help="although runs have read or written them")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would go")
     _verb(verbs, "reindex", "keeping", "build the index again from journals and ledger")
     _verb(verbs, "doctor", "keeping", "what a bug report needs, and what can be mended")
     parser = _verb(verbs, "demo", "keeping", "train small real models under anew, reproduce one, explain a difference")

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from anew.store.objects.values import Entry, FileRef, FolderRef, Problem
 
 if TYPE_CHECKING:
     from anew.store.objects.seen import Seen
+    from anew.store.objects.sweep import Garbage
 
 READ_SIZE = 1 << 20
 
@@ -292,7 +294,10 @@ class Objects:
 
         where = os.path.abspath(path)
         name = digest(os.fsencode(where)).hex()[:32]
-        return Seen.load(os.path.join(self._root, "seen", name), where)
+        seen = Seen.load(os.path.join(self._root, "seen", name), where)
+        if "" in seen.folders and not self._packs.known(seen.folders[""].key):
+            seen.folders = {}  # lost, or condemned: it has to be stored again
+        return seen
 
     def _remember(self, folder: Path, written: dict[str, tuple[bytes, bytes]]) -> None:
         """Note what was just written below `folder`; what has changed since is read."""
@@ -332,6 +337,38 @@ class Objects:
         key = digest(data)
         self._packs.add(BLOB, key, data)
         return key, size
+
+    def keys_of(self, digests: Iterable[str], trees: Iterable[str]) -> set[bytes]:
+        """The keys of all records that these objects, and all that is in these trees, are made of.
+
+        What is not stored is left out. CorruptData where that can't be told.
+        """
+        found: set[bytes] = set()
+        waiting = [_key(digest) for digest in digests]
+        for top in trees:
+            if self._packs.find(_key(top)):
+                waiting += [_key(part) for part in self.tree_parts(top)]
+        for key in waiting:
+            if key not in found and self._packs.find(key):
+                found.add(key)
+                if self._packs.peek(key)[0] == MANIFEST:
+                    content, where = self._packs.read(key)[1], self._packs.where(key)
+                    found.update(manifest.segments(content, where))
+                    found.update(chunk for chunk, _ in manifest.chunks(content, self._get_blob, where))
+        return found
+
+    def condemn(self, named: Collection[bytes], grace_s: float, *, note: bool = True) -> Garbage:
+        """See `sweep.condemn`."""
+        from anew.store.objects import sweep
+
+        return sweep.condemn(self._packs, named, grace_s, note=note)
+
+    def sweep(self, due: Collection[bytes], grace_s: float) -> int:
+        """Take objects out for good; bytes that this frees. What was noted of folders vouched for them, so it goes."""
+        from anew.store.objects import sweep
+
+        shutil.rmtree(os.path.join(self._root, "seen"), ignore_errors=True)
+        return sweep.sweep(self._packs, due, grace_s)
 
     def _put_blob(self, data: bytes) -> bytes:
         key = digest(data)

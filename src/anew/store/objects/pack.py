@@ -109,6 +109,15 @@ class PackWriter:
         compress = self._in_vain < _IN_VAIN_MAX or not len(self.entries) % _TRIED_EVERY
         header, stored = encode(kind, key, content, compress=compress)
         self._in_vain = self._in_vain + 1 if len(stored) == len(content) else 0
+        self._take(key, header, stored)
+
+    def append_record(self, key: bytes, raw: bytes) -> None:
+        """Append a record as another pack has it: header and stored bytes."""
+        if self._pending_size >= PENDING_SIZE_MAX:
+            self.drain()
+        self._take(key, raw[: HEADER.size], raw[HEADER.size :])
+
+    def _take(self, key: bytes, header: bytes, stored: Buffer) -> None:
         offset = self._written + self._pending_size
         self._pending += (header, stored) if len(stored) else (header,)
         self._pending_size += len(header) + len(stored)

@@ -8,6 +8,7 @@ import fcntl
 import os
 import threading
 import time
+from collections.abc import Collection
 
 from anew.errors import CorruptData, NotFound
 from anew.store.objects import index
@@ -43,6 +44,9 @@ class Packs:
         self._open: dict[str, PackFile] = {}
         self._listed = (-1, 0)  # mtime of the index folder, and when it was listed
         self._looked_s = 0.0
+        self._condemned: Collection[bytes] = ()
+        self._condemned_at = -1  # mtime of the file
+        self._again: set[bytes] = set()  # of those, what this process has stored once more
 
     def forget_parent(self) -> None:
         """In a forked child: close what would keep the parent's lock, and begin again."""
@@ -65,11 +69,13 @@ class Packs:
         """`find` for deduplication: quick, and may miss what others published in the last second."""
         try:
             if self._find(key):
-                return True
+                if time.monotonic() - self._looked_s >= LOOK_AGAIN_S:
+                    self.look()
+                return key not in self._condemned or key in self._again
             if time.monotonic() - self._looked_s < LOOK_AGAIN_S:
                 return False
             self.look()
-            return self._find(key) is not None
+            return self._find(key) is not None and key not in self._condemned
         except CorruptData:
             return False  # stored again, which also heals
 
@@ -99,7 +105,9 @@ class Packs:
             return
         with self._lock:
             writer = self._writer
-            if writer is not None and key in writer.entries:
+            if key in self._condemned:
+                self._again.add(key)
+            elif writer is not None and key in writer.entries:
                 return
             if writer is not None and writer.full:
                 self._seal(writer)
@@ -132,6 +140,7 @@ class Packs:
         """Take in what other processes have published since the last look."""
         with self._lock:
             self._looked_s = time.monotonic()
+            self._look_at_condemned()
             try:
                 changed = os.stat(self.folders.index).st_mtime_ns
             except FileNotFoundError:
@@ -145,6 +154,21 @@ class Packs:
             else:
                 for live in self.lives:
                     live.advance()
+
+    def _look_at_condemned(self) -> None:
+        """Take in what is to be swept: it is stored again when it is put again."""
+        try:
+            changed = os.stat(os.path.join(self.folders.root, "condemned")).st_mtime_ns
+        except OSError:
+            self._condemned, self._condemned_at = (), -1
+            return
+        if changed != self._condemned_at:
+            from anew.store.objects.sweep import condemned
+
+            try:
+                self._condemned, self._condemned_at = condemned(self.folders.root), changed
+            except CorruptData:
+                self._condemned = ()  # a sweep needs it whole: nothing goes
 
     @property
     def own(self) -> PackWriter | None:
