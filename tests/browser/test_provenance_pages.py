@@ -40,6 +40,7 @@ def test_evidence_of_an_identical_run(opened: Open, audited: Served) -> None:
 def test_a_version_is_moved_and_the_ledger_tells(opened: Open, audited: Served) -> None:
     page = opened("/models", address=audited.address)
     page.get_by_role("link", name="line", exact=True).click()
+    expect(page.get_by_role("link", name="compare their runs")).to_have_attribute("href", re.compile("run=.*&run="))
     second = page.get_by_role("row", name=re.compile("^v2 "))
     second.get_by_role("button", name="Move…").click()
     dialog = page.get_by_role("dialog", name="Move version 2")
@@ -58,6 +59,7 @@ def test_two_contents_of_a_path_are_compared(opened: Open, audited: Served) -> N
     page.get_by_role("button", name=re.compile("clean.csv")).click()
     difference = page.get_by_role("region", name="Difference", exact=True)
     expect(difference.locator(".removed")).to_have_text("-0")
+    expect(difference.get_by_label("Rows and columns")).to_contain_text("the same")
     page.get_by_role("radio", name=re.compile("as the new one")).last.check()
     page.get_by_role("radio", name=re.compile("as the old one")).first.check()
     expect(difference.locator(".added")).to_have_text("+0")

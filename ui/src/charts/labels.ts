@@ -4,7 +4,7 @@ import { clockOf, type XAxis } from "./lines";
 
 /** A value of the x axis; `width` is how much of it is seen. */
 export function xLabel(value: number, axis: XAxis, width: number): string {
-  if (axis === "step" || clockOf(axis)) return Math.abs(value) >= 1e4 && value % 100 === 0 ? `${number(value / 1000)}k` : number(value, 6).replace(/\.0+$/, "");
+  if (axis === "step" || clockOf(axis)) return Math.abs(value) >= 1e4 && value % 100 === 0 ? `${number(value / 1000)}k` : String(Number(value.toPrecision(6)));
   if (axis === "relative") return relative(value, width);
   const date = new Date(value * 1000);
   const clock = date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", ...(width < 600 && { second: "2-digit" }) });

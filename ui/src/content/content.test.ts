@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { changesOf } from "../pages/run/Against";
+import { changesBetween } from "../pages/data/rows";
 import { cutByFile } from "../pages/run/Code";
 import { itemsAt, mediaOf, stepsOf } from "../pages/run/media";
 import type { Code, Document } from "../schema";
@@ -99,6 +100,20 @@ describe("what JSON holds", () => {
     expect(rowsOf(layered)).toEqual({ columns: ["a", "b"], rows: [[1, "x"], [2, "y"]] });
     expect(wordsOf({ $schema: "vega" })).toBe("a drawing");
     expect(rowsOf({ $schema: "vega", data: [{ name: "t", values: [1, 2] }] }).rows).toEqual([[1], [2]]);
+  });
+});
+
+describe("two tables", () => {
+  const old = { columns: ["id", "x", "gone"], rows: [[1, "a", 0], [2, "b", 0], [3, "c", 0]] };
+  it("are compared row by row where a column names them", () => {
+    const fresh = { columns: ["new", "x", "id"], rows: [[9, "c", 3], [9, "B", 2], [9, "d", 4]] };
+    expect(changesBetween(old, fresh)).toEqual({
+      added: ["new"], removed: ["gone"], key: "id", rows: { added: 1, removed: 1, changed: 1, same: 1 }, changes: [["x", 1]],
+    });
+  });
+  it("are compared as wholes where none does", () => {
+    const [one, other] = [["a", "a", "b"], ["a", "b", "b", "c"]].map((values) => ({ columns: ["x"], rows: values.map((value) => [value]) }));
+    expect(one && other && changesBetween(one, other).rows).toEqual({ added: 2, removed: 1, changed: 0, same: 2 });
   });
 });
 

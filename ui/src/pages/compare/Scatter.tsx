@@ -57,7 +57,7 @@ function ScaleButton({ axis, turn }: { axis: Axis; turn: () => void }) {
 }
 
 const height = 460;
-const margin = { top: 18, right: 24, bottom: 40 };
+const margin = { top: 18, right: 44, bottom: 40 };
 const letterPixels = 6.6;
 
 interface Dot {

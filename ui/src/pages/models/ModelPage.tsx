@@ -15,6 +15,7 @@ import { MoveDialog } from "./MoveDialog";
 import "./models.css";
 
 const mostMetrics = 5;
+const mostCompared = 50;
 
 export default function ModelPage({ name }: { name: string }) {
   const { data, error, refetch } = useQuery({
@@ -45,10 +46,16 @@ function Versions({ model }: { model: Model }) {
   const versions = Object.values(model.versions).sort((one, other) => other.number - one.number);
   const runs = useRuns(versions);
   const metrics = sharedMetrics([...runs.values()]);
+  const compared = [...runs.keys()].slice(0, mostCompared);
   return (
     <section className="card" aria-label="Versions">
       <h2>
         Versions <span>{versions.length}</span>
+        {compared.length > 1 && (
+          <Link href={`/compare?${compared.map((id) => `run=${encodeURIComponent(id)}`).join("&")}`} className="text">
+            compare their runs
+          </Link>
+        )}
       </h2>
       <WideTable label="Versions" className="versions">
         <thead>

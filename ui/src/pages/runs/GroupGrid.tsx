@@ -103,7 +103,7 @@ function GroupRow({ group, by, columns, open, toggle }: RowProps) {
       </div>
       {columns.map((column) => (
         <div key={column.name} role="gridcell" className={`${column.right ? "right" : ""} ${column.kind}`}>
-          {typeof mean(column.name) === "number" && number(Number(mean(column.name)))}
+          {typeof mean(column.name) === "number" && number(Number(mean(column.name)), 3)}
         </div>
       ))}
       <div role="gridcell" />

@@ -10,7 +10,7 @@ import { Copy } from "../../parts/Copy";
 import { Icon } from "../../parts/Icon";
 import { Link } from "../../parts/Link";
 import { QueryInput } from "../../parts/QueryInput";
-import { Failed, Start } from "../../parts/States";
+import { Empty, Failed, Start } from "../../parts/States";
 import { Views } from "../../parts/Views";
 import type { Column } from "../../schema";
 import { type SetView, useView } from "../../url";
@@ -60,15 +60,24 @@ export default function Runs() {
           Link
         </Copy>
       </div>
-      <div className="split" style={{ "--split": `${view.split}%` } as React.CSSProperties}>
-        {view.group ? (
-          <GroupGrid view={view} change={change} selection={selection} columns={columns} shown={shown} drawn={drawn} />
-        ) : (
-          <Grid view={view} change={change} selection={selection} columns={columns} shown={shown} drawn={drawn} input={input} total={head.total} />
-        )}
-        <Splitter split={view.split} choose={(split) => change({ split }, "replace")} />
-        <Charts drawn={drawn} columns={columns} view={view} change={change} />
-      </div>
+      {wrong && head.total === undefined ? (
+        <Empty title="The filter cannot be read">
+          <p>{wrong.message}. What is wrong is underlined above; without it, all runs are shown.</p>
+          <button type="button" className="button" onClick={() => change({ q: "" })}>
+            All runs
+          </button>
+        </Empty>
+      ) : (
+        <div className="split" style={{ "--split": `${view.split}%` } as React.CSSProperties}>
+          {view.group ? (
+            <GroupGrid view={view} change={change} selection={selection} columns={columns} shown={shown} drawn={drawn} />
+          ) : (
+            <Grid view={view} change={change} selection={selection} columns={columns} shown={shown} drawn={drawn} input={input} total={head.total} />
+          )}
+          <Splitter split={view.split} choose={(split) => change({ split }, "replace")} />
+          <Charts drawn={drawn} columns={columns} view={view} change={change} />
+        </div>
+      )}
     </div>
   );
 }
