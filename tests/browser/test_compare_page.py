@@ -171,6 +171,7 @@ def test_each_drawing_is_a_table_and_files_too(opened: Open, served: Served, tab
     assert len(lines) == 1 + rows and "alpha" in "".join(lines)
     svg = saved(page, what, "Save as SVG").decode()
     assert drawn in ElementTree.canonicalize(svg) and "alpha" in svg and "var(" not in svg
+    assert ("paint-order" in svg) == (tab != "importance")  # else what stands behind letters is painted over them
     with Image.open(io.BytesIO(saved(page, what, "Save as PNG"))) as picture:
         assert picture.width > 600 and len(picture.convert("RGB").getcolors(1 << 24) or ()) > 10
     if tab != "importance":  # which is a table

@@ -263,3 +263,11 @@ def test_a_run_that_goes_on_appears_and_grows(opened: Open, served: Served) -> N
         training.stdin.close()
         training.wait(20)
     expect(page.locator(".rows")).not_to_contain_text("running")
+
+
+def test_a_link_with_a_wrong_filter_says_so(opened: Open) -> None:
+    page = opened("/runs?q=params.alpha%20%3E")
+    expect(page.get_by_role("heading", name="The filter cannot be read")).to_be_visible()
+    assert axe(page) == []
+    page.get_by_role("button", name="All runs").click()
+    expect(page.get_by_text("5 runs").first).to_be_visible()

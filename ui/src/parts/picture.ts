@@ -17,6 +17,7 @@ interface Around {
 const kept = [
   "fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "stroke-linecap", "stroke-linejoin",
   "opacity", "font-size", "font-family", "font-weight", "text-anchor",
+  "paint-order",
 ];
 const drawn = "path, rect, circle, line, polyline, polygon, text, tspan";
 const titlePixels = 34;

@@ -61,12 +61,14 @@ export default function Runs() {
         </Copy>
       </div>
       {wrong && head.total === undefined ? (
-        <Empty title="The filter cannot be read">
-          <p>{wrong.message}. What is wrong is underlined above; without it, all runs are shown.</p>
-          <button type="button" className="button" onClick={() => change({ q: "" })}>
-            All runs
-          </button>
-        </Empty>
+        <div>
+          <Empty title="The filter cannot be read">
+            <p>{wrong.message}. What is wrong is underlined above; without it, all runs are shown.</p>
+            <button type="button" className="button" onClick={() => change({ q: "" })}>
+              All runs
+            </button>
+          </Empty>
+        </div>
       ) : (
         <div className="split" style={{ "--split": `${view.split}%` } as React.CSSProperties}>
           {view.group ? (
