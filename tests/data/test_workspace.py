@@ -382,3 +382,18 @@ def test_json(work: Workspace, root: Path) -> None:
     (root / "t.csv").write_text("id,x\n1,0.5\n")
     out, _ = run(root, "status", "--json").communicate()
     assert json.loads(out)[0]["state"] == "changed"
+
+
+def test_verify_names_the_version_that_lost_something(work: Workspace, root: Path) -> None:
+    (root / "data").mkdir()
+    (root / "data" / "f").write_text("kept")
+    work.add(root / "data")
+    child = run(root, "verify")
+    child.communicate()
+    assert child.returncode == 0
+    pack = next((root / ".anew" / "objects" / "packs").iterdir())
+    pack.write_bytes(pack.read_bytes()[:8])
+    out, _ = run(root, "verify", "--json").communicate()
+    assert [(p["kind"], p["where"]) for p in json.loads(out)["problems"] if p["kind"] == "dataset"] == [
+        ("dataset", "data:v1")
+    ]

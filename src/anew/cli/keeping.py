@@ -44,6 +44,7 @@ def verify(arguments: argparse.Namespace) -> int:
             {"kind": found.kind, "where": str(found.where), "message": found.message} for found in objects.verify()
         ]
         problems += [problem for kind in there for problem in _lost_objects(store, objects, kind)]
+        problems += _lost_versions(store, objects)
     body = {"store": str(store.root), "journals": journals, "frames": frames, "ledger_entries": entries}
     if arguments.json:
         text.say_json(body | {"problems": problems})
@@ -91,6 +92,24 @@ def _lost_objects(store: Store, objects: Objects, kind: str) -> Iterator[dict[st
                 yield {"kind": kind.removesuffix("s"), "where": where, "message": message}
     finally:
         index.close()
+
+
+def _lost_versions(store: Store, objects: Objects) -> Iterator[dict[str, str]]:
+    """Versions of data of which something is not in the store any more."""
+    from anew.data.datasets import Datasets
+    from anew.errors import AnewError
+    from anew.store.ledger import Ledger
+
+    for dataset in Datasets(Ledger(store.ledger)).all():
+        for version in dataset.versions.values():
+            try:
+                missing = objects.missing(objects.tree_parts(version.digest))
+                if not missing:
+                    continue
+                message = f"{len(missing)} of its objects are gone, the first of them {missing[0][:12]}…"
+            except AnewError as error:
+                message = str(error)
+            yield {"kind": "dataset", "where": version.label, "message": message}
 
 
 def reindex(arguments: argparse.Namespace) -> int:
