@@ -5,7 +5,7 @@
 The stores are generated: 1,000 runs with ten metrics, 100,000 runs, 100 runs of 100,000 points, one series of ten
 million. With --keep they stay there and are used again. A figure is the median of the turns and, in brackets, the
 worst; times are taken in the page, from the event to the frame after what it led to. Long tasks are the browser's own
-count: stretches above 50 ms in which the page could not answer.
+count: stretches above 50 ms in which the page could not answer. `ui_peers.py` measures the peers' pages beside ours.
 """
 
 from __future__ import annotations
