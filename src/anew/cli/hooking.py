@@ -1,0 +1,54 @@
+"""`anew init`, and `anew git-hook`, which Git calls."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from anew.cli import text
+from anew.errors import ERROR, OK
+from anew.store.location import find_store
+
+
+def init(arguments: argparse.Namespace) -> int:
+    """Make the store; put hooks into Git, or take them out."""
+    from anew import githooks
+
+    store = find_store().create()
+    changed: list[Path] = []
+    if arguments.git_hooks is not None:
+        top = githooks.top_of(Path.cwd())
+        changed = githooks.install(top) if arguments.git_hooks else githooks.uninstall(top)
+    if arguments.json:
+        text.say_json({"store": str(store.root), "hooks": [str(path) for path in changed]})
+        return OK
+    print(f"the store is {store.root}")
+    for path in changed:
+        print(f"{path.name}: {'set up' if arguments.git_hooks else 'taken out'} in {path.parent}")
+    return OK
+
+
+def git_hook(arguments: argparse.Namespace) -> int:
+    """What a hook does; 1 stops a commit, and nothing else ever does."""
+    from anew import githooks
+
+    top = githooks.top_of(Path.cwd())
+    if arguments.hook == "pre-commit":
+        found = list(githooks.refused(top))
+        if arguments.json:
+            text.say_json([vars(item) for item in found])
+        for item in [] if arguments.json else found:
+            print(f"anew: {item.path} is {item.why}, and not for Git: {item.advice}", file=sys.stderr)
+        if found and not arguments.json:
+            print("anew: `git commit --no-verify` commits it all the same", file=sys.stderr)
+        return ERROR if found else OK
+    files_only = arguments.hook == "post-checkout" and arguments.rest[2:3] == ["0"]
+    problems = [] if files_only else githooks.put_in_place(top)
+    if arguments.json:
+        text.say_json(problems)
+    for problem in [] if arguments.json else problems:
+        print(f"anew: {problem}", file=sys.stderr)
+    return OK
+
+
