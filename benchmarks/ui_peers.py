@@ -3,13 +3,14 @@
     python benchmarks/ui_peers.py FOLDER [--only anew,mlflow,trackio,aim] [--turns 3]
 
 FOLDER keeps the stores, and a virtual environment for each peer, made where it is not there: `pip install mlflow`,
-`aim`, `trackio`. One that can't be installed is left out, and told. Stores are filled as fast as is fair: MLflow's and Trackio's
-by SQL into the tables that they made themselves, Aim's by its SDK, as nothing else writes its files; for each as many
-runs and points as take a minute or two, which the table tells. MLflow draws the first 10 runs and lists 100 at a time.
+`aim`, `trackio`. One that can't be installed is left out, and told. Stores are filled as fast as is fair: MLflow's and
+Trackio's by SQL into the tables that they made themselves, Aim's by its SDK, as nothing else writes its files; for
+each as many runs and points as take a minute or two, which the table tells. MLflow draws the first 10 runs and lists
+100 at a time.
 
 A figure is the median of the turns in milliseconds: from the start of a navigation (for Aim, whose charts open empty,
-from the click on Search), a zoom or a log, to the last change of what charts show. They are looked at in each frame until
-they rest; none after 45 s is told as that.
+from the click on Search), a zoom or a log, to the last change of what charts show. They are looked at in each frame
+until they rest; none after 45 s is told as that.
 """
 
 from __future__ import annotations
