@@ -230,6 +230,23 @@ def test_a_colleagues_run_is_reproduced_on_another_machine(project: Project, tmp
     assert "zzzz" in other.anew("pull", "zzzz", "--server", served.address, code=1).stderr
 
 
+def test_a_version_of_data_that_a_run_asks_for_comes_along(project: Project, tmp_path: Path, served: Served) -> None:
+    project.write("data/a", "one")
+    project.anew("add", "data")
+    project.write("data/a", "two")
+    project.anew("add", "data")
+    project.write("train.py", "import anew; print((anew.use('data:v1') / 'a').read_text())")
+    run_id = project.run("train.py")
+    project.anew("sync", run_id, "--server", served.address)
+    other = tmp_path / "other machine"
+    other.mkdir()
+    store = str(other / ".anew")
+    project.anew("pull", run_id, "--server", served.address, cwd=other, ANEW_STORE=store)
+    os.rename(project.root / ".anew", tmp_path / "gone")
+    found = json.loads(project.anew("reproduce", run_id, "--json", cwd=other, code=None, ANEW_STORE=store).stdout)
+    assert found["verdict"] == "identical"
+
+
 def deleted(store: Store, run_id: str) -> bool:
     hub = Hub(store)
     try:

@@ -109,7 +109,7 @@ def top_of(folder: Path) -> Path:
 
 
 def _block(name: str) -> str:
-    command = f"{shlex.quote(sys.executable)} -m anew git-hook {name} \"$@\""
+    command = f'{shlex.quote(sys.executable)} -m anew git-hook {name} "$@"'
     ending = "|| exit 1" if name == "pre-commit" else "|| true"
     return f"{_BEGIN} (see `anew init --help`; `anew init --no-git-hooks` takes it out)\n{command} {ending}\n{_END}\n"
 

@@ -50,5 +50,3 @@ def git_hook(arguments: argparse.Namespace) -> int:
     for problem in [] if arguments.json else problems:
         print(f"anew: {problem}", file=sys.stderr)
     return OK
-
-

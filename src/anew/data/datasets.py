@@ -109,7 +109,7 @@ class Datasets(View):
         check_name(version.name)
 
         def make() -> dict[str, Any]:
-            dataset = self._find(version.name)
+            dataset = self.find(version.name)
             latest = dataset.latest()
             if latest is not None and latest.digest == version.digest:
                 raise _Unchanged
@@ -127,7 +127,7 @@ class Datasets(View):
         One of our own that has that number gets the next free one. Raises UsageError for a name that can't be one.
         """
         check_name(version.name)
-        dataset = self._find(version.name)
+        dataset = self.find(version.name)
         there = dataset.versions.get(version.number)
         if there is not None and there.digest == version.digest:
             return there
@@ -177,12 +177,13 @@ class Datasets(View):
 
         self.change("dataset", name, make, actor)
 
-    def _find(self, name: str) -> Dataset:
+    def find(self, name: str) -> Dataset:
+        """The dataset, without a version where there is none."""
         self.refresh()
         return self._datasets.get(name, Dataset(name))
 
     def _free(self, version: Version, body: dict[str, Any]) -> dict[str, Any]:
-        if version.number in self._find(version.name).versions:
+        if version.number in self.find(version.name).versions:
             raise Conflict(f"{version.label} was made meanwhile: try again")
         return body
 

@@ -14,14 +14,32 @@ from anew.errors import AnewError
 from anew.store.objects import Objects
 
 
-def event_of(version: Version, path: str = "", read: int | None = None) -> dict[str, Any]:
-    """The body of the `dataset` event for a version that a run read. `read`: how many of its files."""
-    return {
-        "dataset": {
-            "name": version.name, "digest": version.digest, "version": version.number, "path": path,
-            "size": version.size, "files": version.files, "read": read, "source_type": "anew",
-        }
+def event_of(version: Version, path: str, read: int | None = None) -> dict[str, Any]:
+    """The body of the `dataset` event for a version that a run read.
+
+    `read`: how many of its files, which are inputs of the run then; None for a version that was asked for by name: all
+    of it is needed to run that again, so it is named as a tree, and goes wherever the run goes.
+    """
+    body: dict[str, Any] = {
+        "name": version.name, "digest": version.digest, "version": version.number, "path": path, "kind": version.kind,
+        "size": version.size, "files": version.files, "source_type": "anew",
     }  # fmt: skip
+    return {"dataset": body | ({"tree": version.digest} if read is None else {"read": read})}
+
+
+def version_of(body: dict[str, Any]) -> Version | None:
+    """The version that a `dataset` event of somebody's asked for by name; None for any other event."""
+    about = body.get("dataset")
+    if not isinstance(about, dict) or not isinstance(about.get("tree"), str):
+        return None
+    name, digest, kind = (str(about.get(key)) for key in ("name", "tree", "kind"))
+    number, size, files = (about.get(key) for key in ("version", "size", "files"))
+    if kind not in ("tree", "file") or not all(isinstance(n, int) and n >= 0 for n in (number, size, files)):
+        return None
+    assert isinstance(number, int)
+    assert isinstance(size, int)
+    assert isinstance(files, int)
+    return Version(name, number, digest, "tree" if kind == "tree" else "file", size, files, path="")
 
 
 def versions_read(

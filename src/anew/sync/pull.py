@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 
-from anew.errors import AnewError, Conflict, CorruptData, RunNotFound
+from anew.data.datasets import Datasets
+from anew.data.linking import version_of
+from anew.errors import AnewError, Conflict, CorruptData, RunNotFound, UsageError
 from anew.store import received
+from anew.store.journal_reader import Event, JournalReader
 from anew.store.ledger import Ledger
 from anew.store.location import Store
 from anew.store.objects import FileRef, Objects
@@ -43,7 +46,27 @@ class Pull:
             self._journal(run_id, name, there["size"])
         entries = self.server.verdicts(run_id)
         self.tally.add(verdicts=Verdicts(Ledger(self.store.ledger)).take(run_id, entries))
+        self._versions(run_id)
         received.heard_of(self.store.run(run_id), alive=running)
+
+    def _versions(self, run_id: str) -> None:
+        """Take in the versions of data that the run asks for by name, unless there is another of that number here."""
+        datasets = Datasets(Ledger(self.store.ledger))
+        for path in received.journals(self.store.run(run_id)):
+            for item in JournalReader(path):
+                if not isinstance(item, Event) or item.kind != "dataset" or not isinstance(item.body, dict):
+                    continue
+                version = version_of(item.body)
+                if version is None or not self.objects.has(version.digest):
+                    continue
+                try:
+                    theirs = datasets.find(version.name).versions.get(version.number)
+                    if theirs is None:
+                        datasets.take(version)
+                    elif theirs.digest != version.digest:
+                        self.problems.append(f"{version.label} is another one here: what asks for it gets that")
+                except UsageError as error:
+                    self.problems.append(str(error))
 
     def fetch(self, sizes: dict[str, int]) -> None:
         """Those objects that are not here, in parallel; on the disk when this returns."""
