@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from anew import errors
+from anew.cli import dvc_parser
 from anew.cli.parser import build
 from anew.reproduction.compare import RULES
 from anew.reproduction.verdict import VERDICTS
@@ -31,14 +32,41 @@ def cli() -> str:
     lines += ["Every verb takes `--json`: one document on stdout, and nothing else; errors then are", ""]
     lines += ['`{"error": …, "kind": …, "exit_code": …, "missing": […]}`.', ""]
     for name, verb in action.choices.items():
-        lines += [f"## anew {name}", "", str(verb.description), "", "| argument | means |", "|---|---|"]
-        for item in verb._actions:
-            if item.dest != "help":
-                shown = ", ".join(item.option_strings) or item.dest
-                choices = f" ({', '.join(item.choices)})" if item.choices else ""
-                lines.append(f"| `{shown}` | {item.help}{choices} |")
-        lines.append("")
+        lines += _verb(f"anew {name}", verb) if name != "dvc" else _dvc()
     return "\n".join(lines)
+
+
+def _verb(name: str, parser: argparse.ArgumentParser) -> list[str]:
+    """One verb and its arguments; and those below it."""
+    lines = [f"## {name}", "", str(parser.description), "", "| argument | means |", "|---|---|"]
+    below: list[str] = []
+    for item in parser._actions:
+        if isinstance(item, argparse._SubParsersAction):
+            below = [line for action, one in item.choices.items() for line in _verb(f"{name} {action}", one)]
+        elif item.dest != "help":
+            shown = ", ".join(item.option_strings) or item.dest
+            choices = f" ({', '.join(item.choices)})" if item.choices else ""
+            lines.append(f"| `{shown}` | {item.help}{choices} |")
+    return [*lines, "", *below] if not below else [*lines[:3], "", *below]
+
+
+def _dvc() -> list[str]:
+    """`anew dvc`, which has a parser of its own."""
+    parser = dvc_parser.build()
+    action = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    other = dvc_parser.ALIASES
+    lines = ["## anew dvc", "", str(parser.description), "", str(parser.epilog), ""]
+    lines += ["The options are DVC's own; `-q` and `-v` go with each. Short names: "]
+    lines[-1] += ", ".join(f"`{alias}` for `{name}`" for alias, name in other.items()) + "."
+    lines.append("")
+    for name, verb in action.choices.items():
+        if name not in other:
+            lines += [
+                line
+                for line in _verb(f"anew dvc {name}", verb)
+                if "`-q, --quiet`" not in line and "`-v, --" not in line
+            ]
+    return lines
 
 
 def rules() -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from anew._version import __version__
-from anew.live import Run, add, finish, init, log, save, seed, use
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from anew.api import Runs, RunView, reproduce, run, runs
+    from anew.live import Run, add, finish, init, log, save, seed, use
     from anew.values import Figure, Histogram, Image, Table, Text
 
 __all__ = [
@@ -33,8 +34,9 @@ __all__ = [
     "use",
 ]
 
-# Loaded when first used, so that a training script pays for writing alone.
+# Loaded when first used, so that a training script pays for writing alone, and a command for what it does.
 _LAZY = {
+    **dict.fromkeys(("Run", "add", "finish", "init", "log", "save", "seed", "use"), "anew.live"),
     **dict.fromkeys(("Figure", "Histogram", "Image", "Table", "Text"), "anew.values"),
     **dict.fromkeys(("RunView", "Runs", "reproduce", "run", "runs"), "anew.api"),
 }

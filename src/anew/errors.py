@@ -11,6 +11,9 @@
     │   ├── CorruptData        1  bytes that fail their checksum, or don't follow the format
     │   └── StoreFull          1  no space, or no permission to take it
     ├── Unreachable            1  a server that does not answer, or not now
+    ├── DvcError               1  a DVC project, or a request to one, is not what DVC takes
+    │   ├── NoDvcProject       1  no DVC project here; `anew dvc` exits with DVC's 253
+    │   └── DvcConfigError     1  its configuration; 251
     ├── MissingExtra           1  an optional package is not installed; names the command that installs it
     └── NotReproducible        4  something a reproduction needs was never captured, or is gone
 
@@ -71,6 +74,24 @@ class StoreFull(StoreError):
 
 class Unreachable(AnewError):
     pass
+
+
+class DvcError(AnewError):
+    """What `anew dvc` can't do. `dvc_code`: the exit code DVC has for it, where that is not the verb's own."""
+
+    dvc_code: int | None = None
+
+    def __init__(self, message: str, dvc_code: int | None = None) -> None:
+        super().__init__(message)
+        self.dvc_code = dvc_code or self.dvc_code
+
+
+class NoDvcProject(DvcError):
+    dvc_code = 253
+
+
+class DvcConfigError(DvcError):
+    dvc_code = 251
 
 
 class MissingExtra(AnewError):

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Sequence
 
 from anew.errors import AnewError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code (see anew.errors)."""
-    from anew.cli.parser import parse
-
     words = list(sys.argv[1:] if argv is None else argv)
-    arguments = parse(words)
+    arguments: object = None
+    if words[:1] != ["dvc"]:
+        from anew.cli.parser import parse
+
+        arguments = parse(words)
     try:
-        return int(arguments.act(arguments))
+        if arguments is None:  # with a parser of its own, for it has to start as fast as Git
+            from anew.cli.dvc import main as dvc
+
+            return dvc(words[1:])
+        return int(arguments.act(arguments))  # type: ignore[attr-defined]
     except AnewError as error:
         return _report(error, arguments)
     except BrokenPipeError:
@@ -34,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _report(error: AnewError, arguments: object) -> int:
     print(f"anew: {error}", file=sys.stderr)
     if getattr(arguments, "json", False):
+        import json
+
         body: dict[str, object] = {"error": str(error), "kind": type(error).__name__, "exit_code": error.exit_code}
         print(json.dumps(body | {"missing": getattr(error, "missing", [])}))
     return error.exit_code

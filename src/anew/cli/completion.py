@@ -16,6 +16,12 @@ def verbs() -> dict[str, list[str]]:
     }
 
 
+def dvc_verbs() -> list[str]:
+    from anew.cli.dvc_parser import VERBS
+
+    return list(VERBS)
+
+
 def script(shell: str) -> str:
     """The script that `anew completion SHELL` prints."""
     return {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell]()
@@ -37,6 +43,9 @@ _anew() {{
   esac
   case "$current" in
     -*) COMPREPLY=($(compgen -W "$flags" -- "$current")) ;;
+    *) if [ "${{COMP_WORDS[1]}}" = dvc ] && [ "$COMP_CWORD" -eq 2 ]; then
+         COMPREPLY=($(compgen -W "{" ".join(dvc_verbs())}" -- "$current")); return
+       fi ;;&
     *) case "${{COMP_WORDS[1]}}" in
          show|logs|tail|diff|reproduce|why|restore)
            COMPREPLY=($(compgen -W "last $(ls "${{ANEW_STORE:-.anew}}/runs" 2>/dev/null)" -- "$current")) ;;

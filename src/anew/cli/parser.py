@@ -106,6 +106,7 @@ def build() -> argparse.ArgumentParser:
     _syncing(verbs)
     _serving(verbs)
     _importing(verbs)
+    verbs.add_parser("dvc", help="DVC's commands for data, on a DVC project as it stands: anew dvc --help")
     return parser
 
 

@@ -1,0 +1,1 @@
+"""DVC's data side, on a DVC project as it stands. See docs/formats.md, "DVC"."""

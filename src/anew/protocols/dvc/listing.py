@@ -1,0 +1,116 @@
+"""`list`: what is in a project, tracked by DVC or by Git."""
+
+from __future__ import annotations
+
+import os
+
+from anew.errors import NotFound
+from anew.protocols.dvc.source import Item, Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+
+class _Node:
+    """A file, or a folder with what is in it."""
+
+    def __init__(self) -> None:
+        self.below: dict[str, _Node] = {}
+        self.item: Item | None = None
+        self.out: str | None = None  # the md5, when it is an output itself
+
+    @property
+    def is_folder(self) -> bool:
+        return self.item is None
+
+
+def _grow(source: Source, dvc_only: bool) -> _Node:
+    top = _Node()
+    for name, item in source.items("", dvc_files=True).items():
+        if not dvc_only or item.object is not None:
+            at = top
+            for part in name.split("/"):
+                at = at.below.setdefault(part, _Node())
+            at.item = item
+    for out in source.outs:
+        if not out.external:
+            at = top
+            for part in os.path.relpath(out.path, source.root).split("/"):
+                at = at.below.setdefault(part, _Node())
+            at.out = out.md5 or ""
+            if not at.below and at.item is None and not out.is_folder:
+                at.item = Item((out.md5 or "", out.legacy), size=out.raw.get("size"))
+    return top
+
+
+def _find(source: Source, path: str | None, dvc_only: bool) -> tuple[str, _Node]:
+    at = _grow(source, dvc_only)
+    name = os.path.normpath(path or ".")
+    for part in [] if name == "." else name.split("/"):
+        if part not in at.below:
+            raise NotFound(f"'{path}' does not exist in '{source.url}'")
+        at = at.below[part]
+    return name, at
+
+
+def entries(
+    url: str, path: str | None, rev: str | None, recursive: bool, dvc_only: bool, depth: int | None
+) -> list[dict[str, Any]]:
+    """In DVC's shape, sorted by path."""
+    with Source(url, rev) as source:
+        name, top = _find(source, path, dvc_only)
+        rows = [(os.path.basename(name), top)] if not top.is_folder else list(_walk(top, "", recursive, depth or 0))
+        return [_row(source, os.path.normpath(f"{path or ''}/{where}".lstrip("/")), node) | {"path": where}
+                for where, node in sorted(rows, key=lambda row: row[0])]  # fmt: skip
+
+
+def _walk(node: _Node, prefix: str, recursive: bool, depth: int, level: int = 1) -> Iterator[tuple[str, _Node]]:
+    for name, one in node.below.items():
+        deeper = recursive and one.is_folder and (not depth or level < depth)
+        if deeper:
+            yield from _walk(one, f"{prefix}{name}/", recursive, depth, level + 1)
+        else:
+            yield f"{prefix}{name}", one
+
+
+def _row(source: Source, path: str, node: _Node) -> dict[str, Any]:
+    item = node.item
+    md5 = node.out or (item.object[0] if item and item.object else None)
+    return {
+        "isout": node.out is not None,
+        "isdir": node.is_folder,
+        "isexec": bool(item and item.executable),
+        "size": _size(source, path, node),
+        "md5": md5 or None,
+    }
+
+
+def _size(source: Source, path: str, node: _Node) -> int | None:
+    """Of a file; of a folder that stands there, what the file system says, as DVC has it."""
+    here = f"{source.root}/{path}"
+    if node.item is not None:
+        if node.item.size is None and node.item.digest is not None:
+            return len(source.content(node.item))
+        if node.item.size is None and source.commit is None and os.path.exists(here):
+            return os.stat(here).st_size
+        return node.item.size
+    return os.stat(here).st_size if source.commit is None and os.path.isdir(here) else None
+
+
+def tree(url: str, path: str | None, rev: str | None, dvc_only: bool, depth: int | None) -> Iterator[str]:
+    """As `tree` draws it."""
+    with Source(url, rev) as source:
+        _, top = _find(source, path, dvc_only)
+        yield path or "."
+        yield from _branches(top, "", depth or 0)
+
+
+def _branches(node: _Node, prefix: str, depth: int, level: int = 1) -> Iterator[str]:
+    names = sorted(node.below)
+    for position, name in enumerate(names):
+        last = position == len(names) - 1
+        yield f"{prefix}{'└── ' if last else '├── '}{name}"
+        if not depth or level < depth:
+            yield from _branches(node.below[name], prefix + ("    " if last else "│   "), depth, level + 1)

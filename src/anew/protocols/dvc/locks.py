@@ -1,0 +1,119 @@
+"""DVC's own locks, so that neither tool disturbs the other. We wait where DVC gives up after three seconds."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import contextmanager
+
+from anew.errors import Conflict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_POLL_S = 0.02
+_YEAR_S = 365 * 24 * 3600
+
+
+@contextmanager
+def project_lock(folder: str, hardlink: bool = False) -> Iterator[int]:
+    """Hold the lock that every DVC command takes (`.dvc/tmp/lock`), however long another one holds it.
+
+    Gives what `lock_mark` would have given just before, by which one sees whether anybody held it meanwhile.
+    """
+    os.makedirs(folder, exist_ok=True)
+    path = f"{folder}/lock"
+    if hardlink:
+        with _linked(path):
+            yield -1
+        return
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        before = os.fstat(fd)
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f" {os.getpid()}\n".encode(), 0)
+        yield before.st_mtime_ns
+    finally:
+        os.close(fd)
+
+
+def lock_mark(folder: str) -> int:
+    """Another number after somebody has held the lock."""
+    try:
+        return os.stat(f"{folder}/lock").st_mtime_ns
+    except FileNotFoundError:
+        return -2
+
+
+@contextmanager
+def _linked(path: str) -> Iterator[None]:
+    """`core.hardlink_lock`: whoever can link a claim to the lock's name has it."""
+    claim = f"{path}|{os.uname().nodename}|{os.getpid()}|{os.urandom(6).hex()}"
+    fd = os.open(claim, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        os.write(fd, claim.encode())
+        os.utime(fd, (time.time() + _YEAR_S,) * 2)  # until then it is not taken for stale
+        os.close(fd)
+        while True:
+            try:
+                os.link(claim, path)
+                break
+            except FileExistsError:
+                _break_stale(path)
+                time.sleep(_POLL_S)
+        try:
+            yield
+        finally:
+            os.unlink(path)
+    finally:
+        os.unlink(claim)
+
+
+def _break_stale(path: str) -> None:
+    """Take away the lock of a process of this machine that is gone."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            _, host, pid, _ = file.read().rsplit("|", 3)
+        if host == os.uname().nodename and pid.isdigit() and not _alive(int(pid)):
+            os.unlink(path)
+    except (OSError, ValueError):
+        pass
+
+
+def refuse_busy(folder: str, paths: Iterable[str]) -> None:
+    """Raise Conflict when a running `dvc repro` (or the like) has one of `paths` in use, as its `rwlock` says."""
+    try:
+        with open(f"{folder}/rwlock", encoding="utf-8") as file:
+            text = file.read()
+    except OSError:
+        return
+    if not text.strip() or text.strip() == "{}":
+        return
+    import json
+
+    try:
+        held = json.loads(text)
+    except ValueError:
+        return
+    for kind in ("write", "read"):
+        for there, holders in (held.get(kind) or {}).items():
+            for holder in holders if isinstance(holders, list) else [holders]:
+                pid = int(holder.get("pid", 0))
+                if pid == os.getpid() or not _alive(pid):
+                    continue
+                for path in paths:
+                    if path == there or path.startswith(there + "/") or there.startswith(path + "/"):
+                        raise Conflict(f"{path} is in use by `{holder.get('cmd')}` (process {pid}): wait for it to end")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

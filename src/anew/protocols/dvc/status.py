@@ -1,0 +1,127 @@
+"""`status`: which outputs and dependencies are not as their files say."""
+
+from __future__ import annotations
+
+import os
+
+from anew.errors import CorruptData, NotFound
+from anew.protocols.dvc.folders import Reader, scan
+from anew.protocols.dvc.stages import inside
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from anew.protocols.dvc.project import Chosen, Project
+    from anew.protocols.dvc.stages import Entry, Out, Stage
+
+
+def status(project: Project, chosen: Iterable[Chosen], updates: bool = True) -> dict[str, list[Any]]:
+    """In DVC's shape: file or stage → what changed; what is as it should be is left out."""
+    found: dict[str, list[Any]] = {}
+    by_stage: dict[int, tuple[Stage, list[Chosen]]] = {}
+    for one in chosen:
+        by_stage.setdefault(id(one.out.stage), (one.out.stage, []))[1].append(one)
+    for stage, group in by_stage.values():
+        rows = _stage_status(project, stage, group, updates)
+        if rows:
+            found[stage.address(project.cwd)] = rows
+    return found
+
+
+def _stage_status(project: Project, stage: Stage, group: list[Chosen], updates: bool) -> list[Any]:
+    rows: list[Any] = []
+    if not stage.frozen or (stage.is_repo_import and updates):
+        changed = _deps(project, stage)
+        if changed:
+            rows.append({"changed deps": changed})
+    outs: dict[str, str] = {}
+    for one in group:
+        said = _out(project, one.out)
+        if said:
+            outs[one.out.shown(project.cwd, project.root)] = said
+    if outs:
+        rows.append({"changed outs": outs})
+    if stage.raw.get("always_changed"):
+        rows.append("always changed")
+    if stage.is_import:
+        from anew.protocols.dvc.importing import stage_md5
+
+        if stage.raw.get("md5") != stage_md5(stage):
+            rows.append("changed checksum")
+    if stage.changed_command:
+        rows.append("changed command")
+    return rows
+
+
+def _out(project: Project, out: Out) -> str | None:
+    if out.external:
+        return None
+    if out.md5 and out.cached and not in_cache(project, out):
+        return "not in cache"
+    return changed(project, out)
+
+
+def in_cache(project: Project, out: Out) -> bool:
+    """Whether the object is there; for a folder, all that its manifest names, too."""
+    md5 = out.md5 or ""
+    if project.cache.stat(md5, out.legacy) is None:
+        return False
+    if not out.is_folder:
+        return True
+    try:
+        files = project.cache.manifest(md5, out.legacy)
+    except (NotFound, CorruptData):
+        return False
+    wanted = set(files.values())
+    if len(wanted) > _MANY:
+        return wanted <= set(project.cache.list(out.legacy))
+    return all(project.cache.stat(one, out.legacy) is not None for one in wanted)
+
+
+_MANY = 500  # from so many on, listing the cache costs less than asking for each
+
+
+def changed(project: Project, entry: Entry) -> str | None:
+    """deleted, modified, or None."""
+    if not os.path.exists(entry.path):
+        return "deleted"
+    if entry.path != project.root and project.ignore.ignored(entry.path, os.path.isdir(entry.path)):
+        return "deleted"
+    if entry.md5 is None:
+        return "modified"
+    return None if now(project, entry) == entry.md5 else "modified"
+
+
+def now(project: Project, entry: Entry) -> str:
+    """The md5 of what the workspace has for an entry."""
+    reader = Reader(project.legacy_hashes if entry.legacy else project.hashes)
+    if os.path.isdir(entry.path):
+        listing = scan(project, entry.path, reader)
+        try:
+            return listing.md5
+        except Exception:
+            return ""  # a name that no manifest can say: it is not what is tracked
+    return reader.file(entry.path, os.stat(entry.path))
+
+
+def _deps(project: Project, stage: Stage) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for dep in stage.deps:
+        if "repo" in dep.raw:
+            from anew.protocols.dvc.importing import has_update
+
+            if has_update(project, dep):
+                found[f"{dep.written} ({dep.raw['repo']['url']})"] = "update available"
+        elif not dep.external:
+            said = changed(project, dep)
+            if said:
+                shown = os.path.relpath(dep.path, project.cwd) if inside(dep.path, project.root) else dep.written
+                found[shown] = said
+        elif dep.written.startswith(("http://", "https://")) and not stage.frozen:
+            from anew.protocols.dvc.importing import url_changed
+
+            if url_changed(dep):
+                found[dep.written] = "modified"
+    return found
