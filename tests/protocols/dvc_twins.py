@@ -94,7 +94,9 @@ class Twins:
     def write(self, name: str, data: str | bytes, executable: bool = False) -> None:
         self.prepare(lambda side: side.write(name, data, executable))
 
-    def both(self, *words: str, cwd: str = ".", code: int | None = 0, same_files: bool = True) -> tuple[str, str]:
+    def both(
+        self, *words: str, cwd: str = ".", code: int | None = 0, same_files: bool = True, same_cache: bool = True
+    ) -> tuple[str, str]:
         """Run one command in both; the same exit code, and the same files after it. What each printed."""
         theirs = self.theirs.run(*words, cwd=cwd, code=code)
         ours = self.ours.run(*words, cwd=cwd, code=None)
@@ -102,18 +104,21 @@ class Twins:
         where = f"{words}\nours: {said[0]}\ntheirs: {said[1]}"
         assert ours.returncode == theirs.returncode, where
         if same_files:
-            self.same_files()
+            self.same_files(same_cache)
         return self.plain(ours.stdout, self.ours), self.plain(theirs.stdout, self.theirs)
 
-    def same_files(self) -> None:
-        ours, theirs = self.ours.files(), self.theirs.files()
+    def same_files(self, cache: bool = True) -> None:
+        ours, theirs = (
+            {name: data for name, data in side.files().items() if cache or not name.startswith(".dvc/cache")}
+            for side in (self.ours, self.theirs)
+        )
         only = {"ours": sorted(set(ours) - set(theirs)), "theirs": sorted(set(theirs) - set(ours))}
         assert not any(only.values()), only
         for name, data in theirs.items():
             assert ours[name] == data, f"{name}: ours {ours[name]!r}, theirs {data!r}"
 
-    def same_json(self, *words: str, cwd: str = ".") -> Any:
-        ours, theirs = self.both(*words, cwd=cwd)
+    def same_json(self, *words: str, cwd: str = ".", same_cache: bool = True) -> Any:
+        ours, theirs = self.both(*words, cwd=cwd, same_cache=same_cache)
         assert _unordered(json.loads(ours)) == _unordered(json.loads(theirs)), (
             f"{words}\nours: {ours}\ntheirs: {theirs}"
         )

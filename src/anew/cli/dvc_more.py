@@ -119,8 +119,6 @@ def _say_swept(arguments: argparse.Namespace, swept: Any, some: str, none: str) 
 
 
 def _check_gc(arguments: argparse.Namespace) -> None:
-    if arguments.remote and not (arguments.cloud or arguments.not_in_remote):
-        raise DvcError("`--remote` requires `--cloud` or `--not-in-remote`")
     if arguments.not_in_remote and arguments.cloud:
         raise DvcError("`--not-in-remote` and `--cloud` are mutually exclusive")
     scopes = ("workspace", "all_branches", "all_tags", "all_commits", "all_experiments", "date", "rev", "num")

@@ -384,5 +384,5 @@ def add_from(project: Project, source: str, out: str | None, to_remote: bool, re
                 put(project, md5, place)
                 if os.stat(path).st_mode & 0o100:
                     os.chmod(place, os.stat(place).st_mode & 0o7777 | 0o100)
-        _write(project, [made.stage], [made.path])
+        _write(project, [made.stage], [] if to_remote else [made.path])
     return made.stage

@@ -19,7 +19,7 @@ class _Node:
     def __init__(self) -> None:
         self.below: dict[str, _Node] = {}
         self.item: Item | None = None
-        self.out: str | None = None  # the md5, when it is an output itself
+        self.out: str | None = None  # of an output, its md5; "" of what is in one
 
     @property
     def is_folder(self) -> bool:
@@ -39,10 +39,18 @@ def _grow(source: Source, dvc_only: bool) -> _Node:
             at = top
             for part in os.path.relpath(out.path, source.root).split("/"):
                 at = at.below.setdefault(part, _Node())
+            _mark(at)
             at.out = out.md5 or ""
             if not at.below and at.item is None and not out.is_folder:
                 at.item = Item((out.md5 or "", out.legacy), size=out.raw.get("size"))
     return top
+
+
+def _mark(node: _Node) -> None:
+    """All that is in an output counts as output."""
+    node.out = ""
+    for one in node.below.values():
+        _mark(one)
 
 
 def _find(source: Source, path: str | None, dvc_only: bool) -> tuple[str, _Node]:
