@@ -216,7 +216,7 @@ def test_get_and_list(twins: Twins) -> None:
         [],
         ["-R"],
         ["d"],
-        ["-R", "plain"],
+        ["-R"],
         ["--dvc-only"],
         ["--dvc-only", "-R"],
         ["-R", "-L", "2"],
