@@ -118,6 +118,8 @@ def differences(
 
 def name_fault(name: str) -> str:
     """Why `name` can't be the name of a file; empty if it can."""
+    if name.isascii() and len(name) > 2 and "/" not in name and "\0" not in name:
+        return ""  # as nearly all are
     if name in ("", ".", ".."):
         return f"{name!r} is no name (paths are relative, without . and ..)"
     if "/" in name or "\0" in name:
@@ -205,24 +207,24 @@ def _leaf_rows(key: bytes, get_blob: GetBlob, levels_left: int) -> Iterator[Row]
 def _check_row(key: bytes, row: Any) -> None:
     """CorruptData unless the row is one of those that docs/formats.md lists."""
     fault = ""
-    if isinstance(row, list) and len(row) >= 2 and isinstance(row[0], str) and isinstance(row[1], str):
-        name, kind, *rest = row
-        good = {
-            "f": len(rest) == 2 and _is_key(rest[0]) and _is_size(rest[1]),
-            "x": len(rest) == 2 and _is_key(rest[0]) and _is_size(rest[1]),
-            "l": len(rest) == 1 and isinstance(rest[0], str) and rest[0] != "" and "\0" not in rest[0],
-            "d": len(rest) == 1 and _is_key(rest[0]),
-            "e": not rest,
-        }
-        fault = name_fault(name)
-        if not fault and good.get(kind):
+    if type(row) is list and len(row) >= 2 and type(row[0]) is str:
+        fault = name_fault(row[0])
+        if not fault and _is_whole(row):
             return
     raise CorruptData(f"tree {key.hex()} holds {row!r:.200}: {fault or 'not an entry of a tree'}")
 
 
+def _is_whole(row: Row) -> bool:
+    """Whether what follows the name is of its kind. Asked of each of 100,000 rows: the most frequent kinds first."""
+    kind, count = row[1], len(row)
+    if kind in ("f", "x"):
+        return count == 4 and _is_key(row[2]) and type(row[3]) is int and row[3] >= 0
+    if kind == "d":
+        return count == 3 and _is_key(row[2])
+    if kind == "l":
+        return count == 3 and type(row[2]) is str and row[2] != "" and "\0" not in row[2]
+    return bool(kind == "e" and count == 2)
+
+
 def _is_key(value: object) -> bool:
-    return isinstance(value, bytes) and len(value) == 32
-
-
-def _is_size(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return type(value) is bytes and len(value) == 32
