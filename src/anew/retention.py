@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +39,8 @@ def collect(store: Store, grace_s: float, *, dry_run: bool = False) -> Collected
         keys = objects.keys_of(digests, trees)
         garbage = objects.condemn(keys, grace_s, note=not dry_run)
         freed = objects.sweep(garbage.due, grace_s) if garbage.due and not dry_run else 0
+    if not dry_run:
+        _remove_copies(store, grace_s)
     swept = len(garbage.due)
     return Collected(len(keys), len(garbage.keys), garbage.size, swept, garbage.due_size if dry_run else freed)
 
@@ -65,6 +69,17 @@ def named(store: Store, objects: Objects) -> tuple[set[str], set[str]]:
             evidence = _evidence(objects, entry["body"].get("evidence"))
             digests |= evidence
     return digests | versions, trees | versions
+
+
+def _remove_copies(store: Store, grace_s: float) -> None:
+    """Copies of versions that are no more, made for `anew.use` longer ago than `grace_s`."""
+    folder = store.root / "data"
+    if folder.is_dir():
+        versions = [v for dataset in Datasets(Ledger(store.ledger)).all() for v in dataset.versions.values()]
+        known = {version.digest[:16] for version in versions}
+        for copy in folder.iterdir():
+            if copy.name not in known and copy.stat().st_mtime + grace_s <= time.time():
+                shutil.rmtree(copy, ignore_errors=True)
 
 
 def _folders(store: Store) -> Iterator[Path]:

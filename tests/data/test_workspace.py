@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -237,6 +238,26 @@ def test_what_can_not_be_added(work: Workspace, root: Path) -> None:
     work.add(root / "data")
     with pytest.raises(Conflict, match="is a version of data"):
         work.add(root / "data" / "inner")
+
+
+@pytest.mark.parametrize("path", ["/etc/x", "../x", "a/../../x", ".git/hooks/post-merge", "a/.GIT/x", ".anew/x", ""])
+def test_a_version_of_anybodys_stays_in_the_project(work: Workspace, root: Path, path: str) -> None:
+    (root / "data").write_text("1")
+    version = dataclasses.replace(work.add(root / "data")[0], name="theirs", path=path)
+    assert work.pointer_of(version).path == root / "theirs"
+    assert work.pointer_of(dataclasses.replace(version, path="sub/data")).path == root / "sub" / "data"
+
+
+def test_two_of_one_name_are_told_apart(work: Workspace, root: Path) -> None:
+    for name in ("a", "b"):
+        (root / name).mkdir()
+        (root / name / "data").write_text(name)
+    work.add(root / "a" / "data")
+    with pytest.raises(Conflict, match="dataset 'data' is a/data"):
+        work.add(root / "b" / "data")
+    assert work.add(root / "b" / "data", "other")[0].label == "other:v1"
+    (root / "b" / "data").write_text("again")
+    assert work.add(root / "b" / "data")[0].label == "other:v2"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from anew.errors import CorruptData, NotFound, StoreError, UsageError
 SUFFIX = ".anew"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 # Never looked into: a store, what others version, and what tools make anew.
-_SKIPPED = {".anew", ".git", ".hg", ".svn", ".dvc", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".nox"}
+RESERVED = {".anew", ".git", ".hg", ".svn", ".dvc", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".nox"}
 
 
 @dataclass(frozen=True)
@@ -98,5 +98,5 @@ def find(top: Path) -> Iterator[Pointer]:
         pointers = [e.name for e in entries if e.name.endswith(SUFFIX) and e.name != SUFFIX and e.is_file()]
         for name in pointers:
             yield read(Path(folder, name))
-        known = {name.removesuffix(SUFFIX) for name in pointers} | _SKIPPED
+        known = {name.removesuffix(SUFFIX) for name in pointers} | RESERVED
         folders += [e.path for e in reversed(entries) if e.name not in known and e.is_dir(follow_symlinks=False)]

@@ -75,11 +75,12 @@ class Workspace:
     ) -> tuple[Version, bool]:
         """Make a version of what is at `path`; whether it is a new one. `point`: leave a pointer beside it.
 
-        Raises NotFound, UsageError for what can't be added, Conflict where `name` is that of other data.
+        Raises NotFound, UsageError for what can't be added, Conflict where no name is given and the path's last part
+        names other data already.
         """
         path = Path(os.path.abspath(path))
         before = self._pointer_at(path)
-        name = name or (before.dataset if before else default_name(path))
+        name = name or (before.dataset if before else self._free_name(path))
         self._expect_addable(path)
         self.store.create()
         kind: Literal["tree", "file"] = "tree" if stat.S_ISDIR(path.lstat().st_mode) else "file"
@@ -99,7 +100,7 @@ class Workspace:
 
     def state(self, pointer: Pointer) -> State:
         """Compare what lies there with what should. Raises StoreError for what can't be read."""
-        version = next(iter(self.datasets.with_digest(pointer.digest)), None)
+        version = self.datasets.find(pointer.dataset).with_digest(pointer.digest)
         if not self.objects.has(pointer.digest):
             return State(pointer, version, "changed" if os.path.lexists(pointer.path) else "missing", lost=True)
         if not os.path.lexists(pointer.path):
@@ -141,7 +142,7 @@ class Workspace:
         """Where a version belongs: at `path`, else where the project has the dataset, else where it came from."""
         if path is None:
             there = [pointer for pointer in self.tracked() if pointer.dataset == version.name]
-            path = there[0].path if there else self.root / (version.path or version.name)
+            path = there[0].path if there else self.root / _home(version)
         path = Path(os.path.abspath(path))
         return Pointer(path, version.name, version.digest, version.kind, version.size, version.files, tuple(only))
 
@@ -194,7 +195,17 @@ class Workspace:
             if (outer := self._pointer_at(parent)) is not None:
                 raise Conflict(f"{path} lies in {parent}, which is a version of {outer.dataset}: `anew add {parent}`")
         if path.is_dir() and (inner := next(pointers.find(path), None)) is not None:
-            raise Conflict(f"{path} holds {inner.file}: data within data; `anew remove {inner.path}` first")
+            raise Conflict(f"{path} holds {inner.file}: data within data; `anew untrack {inner.path}` first")
+
+    def _free_name(self, path: Path) -> str:
+        name = default_name(path)
+        latest = self.datasets.find(name).latest()
+        if latest is not None and latest.path and latest.path != self._relative(path):
+            raise Conflict(
+                f"dataset {name!r} is {latest.path}: `--name` gives {self._relative(path)} a name of its own "
+                f"(or, with --name {name}, makes it the next version of that)"
+            )
+        return name
 
     def _relative(self, path: Path) -> str:
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else path.name
@@ -272,6 +283,16 @@ class Workspace:
 
     def all(self) -> list[Dataset]:
         return self.datasets.all()
+
+
+def _home(version: Version) -> str:
+    """Where a version came from, below the project; its name, where that would lead out of it, or to where tools look.
+
+    It may have come from anybody's remote.
+    """
+    parts = version.path.split("/")
+    safe = version.path and not version.path.startswith("/") and not any(p in ("", ".", "..") for p in parts)
+    return version.path if safe and not pointers.RESERVED & {part.lower() for part in parts} else version.name
 
 
 def _fits(path: str, patterns: Sequence[str]) -> bool:
