@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -95,6 +95,14 @@ bars = {"type": "bar", "x": names, "y": np.bincount(y).tolist(), "name": "digits
 json.dump({"data": [bars], "layout": {"title": {"text": "How many of each"}}}, open("counts.json", "w"))
 torch.save(net.state_dict(), "net.pt")
 '''
+PETALS = """import csv
+
+import anew
+
+rows = list(csv.DictReader(open("flowers/measured.csv")))
+lengths = [float(row["petal length"]) for row in rows]
+anew.log({"petal length": sum(lengths) / len(lengths), "flowers": len(rows)}, step=0)
+"""
 BROKEN = """import anew
 for step in range(9):
     anew.log({"loss": 1 / (step + 1)}, step=step)
@@ -116,7 +124,8 @@ EVERY = {
     "plotly": "/runs/{net}?tab=data&file=wrote:counts.json", "broken": "/runs/{broken}",
     **{f"compare-{tab}": f"/compare?tab={tab}" for tab in COMPARED},
     "board": "/reproductions", "evidence": "/reproductions/{verdict}", "models": "/models", "model": "/models/digits",
-    "files": "/data", "lineage": "/lineage?of=run:{net}", "of-what": "/lineage",
+    "dataset": "/data?dataset=flowers", "dataset-first": "/data?dataset=flowers&before=1&after=2",
+    "files": "/data?path=predictions.csv", "lineage": "/lineage?of=run:{net}", "of-what": "/lineage",
 }  # fmt: skip
 COLUMNS = [("col", name) for name in ("metrics.val/accuracy", "metrics.val/loss", "params.lr", "params.optimizer")]
 
@@ -132,6 +141,7 @@ def filled(folder: Path) -> tuple[dict[str, str], str]:
         return json.loads(done.stdout) if "--json" in words else None
 
     (folder / "train.py").write_text(TRAIN.lstrip())
+    version_data(folder, anew)
     for number, words in enumerate(RUNS):
         anew("run", "--quiet", "train.py", *words)
         if number % 3 == 2:
@@ -149,6 +159,25 @@ def filled(folder: Path) -> tuple[dict[str, str], str]:
     anew("run", "--quiet", "net.py")
     last = next(run for run in anew("runs", "params.noise > 0", "--json")["runs"] if run["verdict"] == "diverged")
     return environ, f"{last['id']}/{anew('show', last['id'], '--json')['verdicts'][0]['seq']}"
+
+
+def version_data(folder: Path, anew: Callable[..., Any]) -> None:
+    """A dataset in three versions, two of which runs read."""
+    (folder / "flowers").mkdir()
+    table = folder / "flowers" / "measured.csv"
+    (folder / "petals.py").write_text(PETALS)
+    kinds = ("virginica", "setosa", "setosa")
+    rows = [f"{at},{4.9 + at % 7 / 5:.1f},{1.4 + at % 5 / 4:.2f},{kinds[at % 3]}" for at in range(150)]
+    head = "flower_id,sepal length,petal length,species"
+    for said, kept in (("as measured", rows), ("without the last bed", rows[:120])):
+        table.write_text("\n".join([head, *kept, ""]))
+        anew("add", "flowers", "-m", said)
+        anew("run", "--quiet", "petals.py")
+    wider = [f"{row},{at % 4}" for at, row in enumerate(row.replace("1.40", "1.90") for row in rows)]
+    table.write_text("\n".join([f"{head},bed", *wider, ""]))
+    (folder / "flowers" / "beds.txt").write_text("four beds, sown in May\n")
+    anew("add", "flowers", "-m", "petals measured again, and in which bed each stood")
+    anew("alias", "flowers:v2", "paper")
 
 
 @contextlib.contextmanager

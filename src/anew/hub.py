@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from anew.data.datasets import Datasets
 from anew.errors import NotFound, RunNotFound, StoreFull, UsageError
 from anew.index import Index
 from anew.models.registry import Registry
@@ -85,6 +86,7 @@ class Hub:
         self.projects = Projects(self.ledger)
         self.views = Views(self.ledger)
         self.registry = Registry(self.ledger)
+        self.datasets = Datasets(self.ledger)
         self._index = {kind: Index(store.root, kind) for kind in KINDS}
         self._writers: OrderedDict[tuple[str, str], JournalWriter] = OrderedDict()
         self._dirty: dict[str, set[str]] = {kind: set() for kind in KINDS}

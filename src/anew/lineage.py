@@ -189,7 +189,8 @@ class _Lineage:
         return self.graph.add(Node(_run(document), "run", str(document["name"]), facts | {"grade": grade}))
 
     def _add_file(self, item: Document) -> None:
-        facts = {name: item.get(name) for name in ("path", "digest", "size", "role", "type", "stored")}
+        names = ("path", "digest", "size", "role", "type", "stored", "dataset", "version")
+        facts = {name: item.get(name) for name in names}
         name = str(item.get("name") or item["path"]).rpartition("/")[2]
         self.graph.add(Node(_data(item["digest"]), "data", name, facts))
 
@@ -217,7 +218,11 @@ def _files(document: Document) -> list[Document]:
 def _inputs(document: Document) -> list[Document]:
     """The versions of data that a run read, by their labels, then its files."""
     versions = [item.get("dataset") or {} for item in document["datasets"]]
-    named = [{**v, "path": f"{v['name']}:v{v['version']}"} for v in versions if isinstance(v.get("version"), int)]
+    named = [
+        {**v, "name": "", "dataset": v["name"], "path": f"{v['name']}:v{v['version']}"}
+        for v in versions
+        if isinstance(v.get("version"), int)
+    ]
     return [*named, *document["inputs"]]
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from browser.conftest import Open, Served
+from browser.conftest import Open, Served, axe
+from projects import Project
+from server.conftest import running
 
 
 def test_from_the_board_to_the_first_difference(opened: Open, audited: Served) -> None:
@@ -91,3 +93,40 @@ def test_lineage_is_walked_by_keys(opened: Open, audited: Served) -> None:
         assert known in Path(download.value.path()).read_text()
     chosen.get_by_role("link", name="Start from here").click()
     expect(page).to_have_url(re.compile("of=data"))
+
+
+def test_versions_of_a_dataset_are_compared(opened: Open, tmp_path: Path) -> None:
+    project = Project(tmp_path / "flowers", tmp_path / "home")
+    project.write("data/f.csv", "id,size\n1,2.5\n2,3.5\n3,9\n")
+    project.json("add", "data", "-m", "as measured")
+    project.write("t.py", "open('out', 'w').write(open('data/f.csv').read())\n")
+    run = project.run("t.py")
+    for version in ("id,size,kind\n1,2.5,a\n2,4.5,b\n", "id,size,kind\n1,2.5,a\n"):
+        project.write("data/f.csv", version)
+        project.write("data/why.txt", "measured")
+        project.json("add", "data")
+    with running(project.root / ".anew") as (address, _):
+        page = opened("/data", address=address)
+        versions = page.get_by_role("region", name="Versions of data")
+        expect(versions.get_by_role("row")).to_have_count(4)
+        expect(versions).to_contain_text("as measured")
+        difference = page.get_by_role("region", name="Difference of versions")
+        expect(difference).to_contain_text("v2 → v3")
+        versions.get_by_role("radio", name="v1 as the old one").check()
+        versions.get_by_role("radio", name="v2 as the new one").check()
+        expect(page).to_have_url(re.compile("before=1&after=2"))
+        expect(difference.get_by_role("row", name=re.compile("why.txt"))).to_contain_text("added")
+        table = difference.get_by_role("group", name="Difference of f.csv")
+        expect(table).to_contain_text("3 → 2: +0 −1, 1 changed by id")
+        expect(table).to_contain_text("kind added")
+        expect(table.get_by_role("row", name=re.compile("size"))).to_contain_text("KS")
+        expect(page.get_by_role("region", name="What v2 holds")).to_contain_text("2 rows, 3 columns")
+        assert axe(page) == []
+        versions.get_by_role("radio", name="v1 as the new one").check()
+        page.get_by_role("region", name="Runs that read v1").get_by_role("link", name=re.compile("t-")).click()
+        expect(page).to_have_url(re.compile(run))
+        page.goto(f"{address}/lineage?of=run:{run}")
+        page.get_by_role("button", name=re.compile("data:v1")).click()
+        page.get_by_role("link", name="Open the version").click()
+        expect(page).to_have_url(re.compile("dataset=data&after=1"))
+        page.close()  # it listens to events of this server

@@ -68,8 +68,10 @@ class Difference:
     tables: list[TableChange]
 
 
-def difference(objects: Objects, before: Version, after: Version) -> Difference:
-    """Raises NotFound where one of them is not in this store, CorruptData."""
+def difference(
+    objects: Objects, before: Version, after: Version, most_table_bytes: int = _MOST_TABLE_BYTES
+) -> Difference:
+    """Larger tables are compared by their bytes alone. Raises NotFound where one is not in this store, CorruptData."""
     files: list[FileChange] = []
     tables: list[TableChange] = []
     for path, old, new in _pairs(objects, before, after):
@@ -79,7 +81,7 @@ def difference(objects: Objects, before: Version, after: Version) -> Difference:
         if both and os.path.splitext(path)[1].lower() in TABLES and len(tables) < _MOST_TABLES:
             assert old is not None and new is not None
             if old.digest != new.digest:
-                tables.append(_compared(objects, path, old, new))
+                tables.append(_compared(objects, path, old, new, most_table_bytes))
     return Difference(files, tables)
 
 
@@ -92,9 +94,9 @@ def _pairs(objects: Objects, before: Version, after: Version) -> Iterator[tuple[
     yield from objects.tree_differences(before.digest, after.digest)
 
 
-def _compared(objects: Objects, path: str, old: Entry, new: Entry) -> TableChange:
-    if max(old.size, new.size) > _MOST_TABLE_BYTES:
-        return TableChange(path, untold="larger than 1 GiB: rows are not compared")
+def _compared(objects: Objects, path: str, old: Entry, new: Entry, most_bytes: int) -> TableChange:
+    if max(old.size, new.size) > most_bytes:
+        return TableChange(path, untold=f"larger than {most_bytes >> 20:,} MiB: rows are not compared")
     try:
         return compare_tables(path, *(_read(path, objects.get_bytes(entry.digest)) for entry in (old, new)))
     except MissingExtra as error:
@@ -122,7 +124,8 @@ def compare_tables(path: str, old: pd.DataFrame, new: pd.DataFrame) -> TableChan
         common = left.index.intersection(right.index)
         gone, come = len(left) - len(common), len(right) - len(common)
         changed = int((left.loc[common].to_numpy() != right.loc[common].to_numpy()).sum())
-    shifts = [shift for name in shared if (shift := _shift(str(name), old[name], new[name])) is not None]
+    moving = (name for name in shared if name != key)  # a key names rows: that others are there is told by their counts
+    shifts = [shift for name in moving if (shift := _shift(str(name), old[name], new[name])) is not None]
     return TableChange(
         path,
         [str(name) for name in new.columns if name not in old.columns],

@@ -41,7 +41,8 @@ _DRAWING_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 _DRAWING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Drawing</title>
-<style>body { margin: 0; overflow: auto hidden; font-family: system-ui, sans-serif }</style>
+<style>:root { color-scheme: light dark }
+body { margin: 0; overflow: auto hidden; font-family: system-ui, sans-serif }</style>
 <body><script src="/assets/%s"></script></body></html>
 """
 _NAME = re.compile(r"[\w-]+(\.[\w-]+)+", re.ASCII)

@@ -164,6 +164,36 @@ SCHEMAS: dict[str, Schema] = {
         digest=TEXT, size=maybe(WHOLE), stored=FLAG, read=WHOLE, wrote=WHOLE, first=NUMBER, last=NUMBER, run=TEXT,
         role=TEXT,
     ),
+    "Datasets": record(
+        datasets=some(record(
+            name=TEXT, versions=WHOLE, latest=WHOLE, size=WHOLE, files=WHOLE, created=NUMBER, aliases=by_name(WHOLE)
+        )),
+    ),
+    "Dataset": record(name=TEXT, versions=some(ref("DatasetVersion"))),
+    "DatasetVersion": record(
+        number=WHOLE, digest=TEXT, kind=one_of("tree", "file"), size=WHOLE, files=WHOLE, path=TEXT, message=TEXT,
+        facts=record({
+            "tables": by_name(record(columns=by_name(TEXT), rows=maybe(WHOLE))), "unread": by_name(TEXT),
+            "classes": by_name(WHOLE),
+        }),
+        run_id=TEXT, actor=TEXT, created=NUMBER, aliases=some(TEXT),
+        runs=some(record(id=TEXT, name=maybe(TEXT), status=TEXT, created=NUMBER, verdict=maybe(TEXT))),
+    ),
+    "DatasetDifference": record(
+        before=WHOLE, after=WHOLE, added=WHOLE, removed=WHOLE, changed=WHOLE,
+        files=some(record(
+            path=TEXT, kind=one_of("added", "removed", "changed"), before=maybe(WHOLE), after=maybe(WHOLE)
+        )),
+        tables=some(ref("TableDifference")),
+    ),
+    "TableDifference": record(
+        path=TEXT, columns_added=some(TEXT), columns_removed=some(TEXT), columns_retyped=by_name(some(TEXT)),
+        rows=some(WHOLE), rows_added=WHOLE, rows_removed=WHOLE, rows_changed=maybe(WHOLE), key=TEXT, untold=TEXT,
+        shifts=some(record(
+            column=TEXT, measure=one_of("ks", "tv"), distance=NUMBER, before=by_name(maybe(NUMBER)),
+            after=by_name(maybe(NUMBER)),
+        )),
+    ),
     "Usage": record(parts=by_name(WHOLE), free=WHOLE),
     "Models": record(models=some(ref("Model"))),
     "Model": record(

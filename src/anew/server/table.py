@@ -11,6 +11,7 @@ from anew.routes import Call, Route
 from anew.server import (
     comparing,
     console,
+    datasets,
     models,
     native,
     openapi,
@@ -39,6 +40,7 @@ ROUTES: list[Route] = [
     *workspace.ROUTES,
     *comparing.ROUTES,
     *provenance.ROUTES,
+    *datasets.ROUTES,
     *playing.ROUTES,
     *console.ROUTES,
     *models.ROUTES,

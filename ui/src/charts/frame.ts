@@ -162,23 +162,43 @@ function paint(plot: uPlot, { lines, x, y, log, focus, mark }: Drawing): void {
     ctx.setLineDash(line.dash.map((length) => length * ratio));
     stroke(ctx, line.xs, line.ys, toX, toY, line.id === focus ? 2.4 * ratio : width, dim, log);
   }
-  if (mark) paintMark(ctx, mark, toX(mark.x), bbox, ratio);
+  if (mark) paintMark(ctx, mark, toX(mark.x), bbox, ratio, (box) => crossings(lines, toX, toY, box));
   ctx.restore();
 }
 
-function paintMark(ctx: CanvasRenderingContext2D, mark: Mark, x: number, bbox: uPlot.BBox, ratio: number): void {
+function paintMark(ctx: CanvasRenderingContext2D, mark: Mark, x: number, bbox: uPlot.BBox, ratio: number, crossed: (box: uPlot.BBox) => number): void {
   ctx.globalAlpha = 1;
   ctx.setLineDash([]);
   ctx.fillStyle = css("--bad");
   ctx.fillRect(x - ratio / 2, bbox.top, ratio, bbox.height);
   ctx.font = `600 ${11 * ratio}px ${css("--sans")}`;
   const width = ctx.measureText(mark.text).width + 12 * ratio;
-  const left = x + width < bbox.left + bbox.width ? x + 4 * ratio : x - width - 4 * ratio;
+  const height = 17 * ratio;
+  const sides = [x + 4 * ratio, x - width - 4 * ratio].filter((left) => left >= bbox.left && left + width <= bbox.left + bbox.width);
+  const heights = [bbox.top + 2 * ratio, bbox.top + bbox.height - height - 2 * ratio, bbox.top + (bbox.height - height) / 2];
+  const places = (sides.length ? sides : [x + 4 * ratio]).flatMap((left) => heights.map((top) => ({ left, top, width, height })));
+  // Where it hides least of the lines.
+  const { left, top } = places.map((box) => ({ ...box, hidden: crossed(box) })).reduce((best, one) => (one.hidden < best.hidden ? one : best));
   ctx.fillStyle = css("--bad-soft");
-  ctx.fillRect(left, bbox.top + 2 * ratio, width, 17 * ratio);
+  ctx.fillRect(left, top, width, height);
   ctx.fillStyle = css("--bad");
   ctx.textAlign = "left";
-  ctx.fillText(mark.text, left + 6 * ratio, bbox.top + 14 * ratio);
+  ctx.fillText(mark.text, left + 6 * ratio, top + 12 * ratio);
+}
+
+/** How many stretches of lines go through a box. */
+function crossings(lines: Line[], toX: To, toY: To, { left, top, width, height }: uPlot.BBox): number {
+  let many = 0;
+  for (const { xs, ys } of lines)
+    for (let row = 1; row < xs.length; row++) {
+      const [y0, y1] = [ys[row - 1], ys[row]];
+      const [x0, x1] = [toX(xs[row - 1] ?? 0), toX(xs[row] ?? 0)];
+      if (y0 == null || y1 == null || x1 < left || x0 > left + width) continue;
+      const at = (x: number) => toY(y0) + (x1 > x0 ? (x - x0) / (x1 - x0) : 0) * (toY(y1) - toY(y0));
+      const [a, b] = [at(Math.max(x0, left)), at(Math.min(x1, left + width))];
+      if (Math.min(a, b) <= top + height && Math.max(a, b) >= top) many++;
+    }
+  return many;
 }
 
 type To = (value: number) => number;

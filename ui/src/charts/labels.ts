@@ -16,9 +16,18 @@ function relative(seconds: number, width: number): string {
   return `${Number((seconds / Number(size)).toPrecision(4))} ${unit}`;
 }
 
+const units: [number, string][] = [
+  [1e12, "T"],
+  [1e9, "G"],
+  [1e6, "M"],
+  [1e5, "k"],
+];
+
 export function tick(value: number | null): string {
   if (value === null) return "";
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(1).replace(".0e", "e").replace("e+", "e");
-  return String(Number(value.toPrecision(6)));
+  if (size !== 0 && (size < 1e-3 || size >= 1e15)) return Number(value.toPrecision(6)).toExponential().replace("e+", "e");
+  const [least, letter] = units.find(([least]) => size >= least) ?? [1, ""];
+  const unit = letter === "k" ? 1000 : least;
+  return Number((value / unit).toPrecision(6)) + letter;
 }

@@ -224,6 +224,8 @@ export function yRange(lines: Line[], x: Range, clip: boolean, log: boolean): Ra
 
 function padded([low, high]: Range, log: boolean): Range {
   if (log) return low === high ? [low / 2, high * 2] : [low / (high / low) ** 0.04, high * (high / low) ** 0.04];
-  const room = high > low ? (high - low) * 0.05 : Math.abs(low) * 0.1 || 1;
+  // What differs in its last digits alone is the same but for rounding: so near, an axis has no numbers left to tell.
+  const apart = high - low > Math.max(Math.abs(low), Math.abs(high)) * 1e-12;
+  const room = apart ? (high - low) * 0.05 : Math.abs(low) * 0.1 || 1;
   return [low - room, high + room];
 }

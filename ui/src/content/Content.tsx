@@ -1,9 +1,9 @@
 /** One content of a run, shown as what it is. */
-import { useMemo, useState } from "react";
+import { Suspense, useMemo, useState } from "react";
 import { bytes as sized } from "../format";
+import { lazily } from "../lazily";
 import { Skeleton } from "../parts/States";
 import "./content.css";
-import { Drawing } from "./Drawing";
 import { curveOf, distributionOf, isRecord, type Kind, kindOf, matrixOf, parseCsv, type Rows, saidKind, specOf, tableOf } from "./kinds";
 import { Lines, numbered } from "./Lines";
 import { cellsOf, isNotebook, Notebook } from "./Notebook";
@@ -12,6 +12,8 @@ import { Film, Page, Picture, Sound, Vector } from "./Played";
 import { Confusion, Histogram, LinePlot } from "./Plots";
 import { RowsTable } from "./RowsTable";
 import { languageOf, useTokens } from "./source";
+
+const Drawing = lazily(() => import("./Drawing"));
 
 export interface Shown {
   path: string;
@@ -142,7 +144,14 @@ function richer(label: string, kind: Kind, text: string, cut: boolean): Richer |
   const matrix = matrixOf(label, value);
   if (matrix) return { name: "Matrix", shown: <Confusion found={matrix} label={label} /> };
   const spec = specOf(value);
-  if (spec && isRecord(value)) return { name: "Drawing", shown: <Drawing library={spec} spec={value} label={label} /> };
+  if (spec && isRecord(value)) return {
+      name: "Drawing",
+      shown: (
+        <Suspense fallback={<Skeleton rows={6} />}>
+          <Drawing library={spec} spec={value} label={label} />
+        </Suspense>
+      ),
+    };
   const table = tableOf(value);
   return table && asTable(label, table, false);
 }

@@ -1,6 +1,7 @@
 /** What Plotly or Vega draw of a description, in a frame of no origin that may ask for nothing. */
 import { useEffect, useMemo, useRef, useState } from "react";
 import { count } from "../format";
+import { css, useShade } from "../theme";
 import { Figure } from "./Figure";
 import { Lines, numbered } from "./Lines";
 import { rowsOf, wordsOf } from "./specs";
@@ -22,20 +23,25 @@ interface Told {
 const [leastPixels, usualPixels, mostPixels] = [60, 440, 1600];
 const patienceMs = 20_000;
 
-export function Drawing({ library, spec, label }: Props) {
+function lookOf(shade: string) {
+  return { dark: shade === "dark", text: css("--text"), muted: css("--muted"), line: css("--line") };
+}
+
+export default function Drawing({ library, spec, label }: Props) {
+  const shade = useShade();
   const frame = useRef<HTMLIFrameElement>(null);
   const [told, setTold] = useState<Told>({});
   const takers = useRef<((svg: string | null) => void)[]>([]);
   useEffect(() => {
     const hear = ({ source, data }: MessageEvent<Told>) => {
       if (!source || source !== frame.current?.contentWindow) return;
-      if (data.ready) frame.current.contentWindow.postMessage({ spec }, "*");
+      if (data.ready) frame.current.contentWindow.postMessage({ spec, look: lookOf(shade) }, "*");
       else if (typeof data.svg === "string") for (const take of takers.current.splice(0)) take(data.svg);
       else setTold(data);
     };
     addEventListener("message", hear);
     return () => removeEventListener("message", hear);
-  }, [spec]);
+  }, [spec, shade]);
   const svg = () =>
     new Promise<string | null>((done) => {
       takers.current.push(done);
@@ -57,7 +63,7 @@ export function Drawing({ library, spec, label }: Props) {
   return (
     <>
       <Figure title={label} table={() => table} svg={svg} className="described">
-        <iframe ref={frame} sandbox="allow-scripts" referrerPolicy="no-referrer" src={`/drawing/${library.toLowerCase()}`} title={`${label}: ${words}`} style={{ height }} />
+        <iframe key={shade} ref={frame} sandbox="allow-scripts" referrerPolicy="no-referrer" src={`/drawing/${library.toLowerCase()}`} title={`${label}: ${words}`} style={{ height }} />
       </Figure>
       <p className="aside">
         Drawn by {library}

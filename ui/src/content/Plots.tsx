@@ -6,7 +6,7 @@ import { Figure, resolved } from "./Figure";
 import type { Distribution, Matrix } from "./kinds";
 import { tickLabel, ticks } from "./ticks";
 
-const [wide, high, left, bottom, top, right] = [420, 230, 46, 26, 8, 10];
+const [wide, high, left, bottom, top, right] = [420, 280, 46, 26, 8, 10];
 
 interface Frame {
   x: [number, number];

@@ -1,7 +1,15 @@
 /** What runs in the frame of a drawing: a page of no origin, which is given a description and may ask for nothing. */
 
+/** The colours of the page around: what is drawn fits in where it sets none of its own. */
+export interface Look {
+  dark: boolean;
+  text: string;
+  muted: string;
+  line: string;
+}
+
 /** Draws into the page; gives what writes the drawing as SVG, and what was left out of it. */
-export type Draw = (spec: Record<string, unknown>, place: HTMLElement) => Promise<{ svg: () => Promise<string>; left: string[] }>;
+export type Draw = (spec: Record<string, unknown>, place: HTMLElement, look: Look) => Promise<{ svg: () => Promise<string>; left: string[] }>;
 
 export function drawWhenAsked(draw: Draw): void {
   const place = document.createElement("div");
@@ -15,7 +23,7 @@ export function drawWhenAsked(draw: Draw): void {
       void svg?.().then((text) => tell({ svg: text }), failed);
       return;
     }
-    draw(data.spec, place).then((drawn) => {
+    draw(data.spec, place, data.look).then((drawn) => {
       svg = drawn.svg;
       new ResizeObserver(() => tell({ height: Math.ceil(place.getBoundingClientRect().height), left: drawn.left })).observe(place);
     }, failed);

@@ -1,5 +1,5 @@
 import Plotly from "plotly.js-cartesian-dist-min";
-import { drawWhenAsked } from "./frame";
+import { drawWhenAsked, type Look } from "./frame";
 
 // What this edition of the library draws. The others (maps, three dimensions, flows) would double its size.
 const kinds = ["bar", "box", "contour", "heatmap", "histogram", "histogram2d", "histogram2dcontour", "image", "pie", "scatter", "scatterternary", "violin"];
@@ -11,8 +11,23 @@ function parts(value: unknown): Part[] {
   return Array.isArray(value) ? value.filter((one): one is Part => typeof one === "object" && one !== null) : [];
 }
 
-drawWhenAsked(async (spec, place) => {
-  const layout = spec.layout as Part;
+function record(value: unknown): Part {
+  return typeof value === "object" && value !== null ? (value as Part) : {};
+}
+
+/** A layout's template with the page's colours, which the layout's own stand above. */
+function fitted(layout: Part, { dark, text, muted, line }: Look): Part {
+  if (!dark) return layout;
+  if (layout.paper_bgcolor !== undefined || layout.plot_bgcolor !== undefined) return { paper_bgcolor: "#fff", ...layout };
+  const template = record(layout.template);
+  const base = record(template.layout);
+  const axis = (name: string) => ({ ...record(base[name]), gridcolor: line, linecolor: muted, zerolinecolor: muted, tickcolor: muted });
+  const clear = { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { ...record(base.font), color: text } };
+  return { ...layout, template: { ...template, layout: { ...base, ...clear, xaxis: axis("xaxis"), yaxis: axis("yaxis") } } };
+}
+
+drawWhenAsked(async (spec, place, look) => {
+  const layout = fitted(record(spec.layout), look);
   const kindOf = (trace: Part) => String(trace.type ?? "scatter").replace(/gl$/, "");
   const traces = parts(spec.data).map((trace): Part => ({ ...trace, type: kindOf(trace) }));
   const drawn = traces.filter((trace) => kinds.includes(String(trace.type)));

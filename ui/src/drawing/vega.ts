@@ -1,7 +1,7 @@
 import { loader, None, parse, type Spec, View } from "vega";
 import { expressionInterpreter } from "vega-interpreter";
 import { compile, type TopLevelSpec } from "vega-lite";
-import { drawWhenAsked } from "./frame";
+import { drawWhenAsked, type Look } from "./frame";
 
 /** Data lies in the description or nowhere: no address in it is asked for. */
 async function refuse(): Promise<never> {
@@ -10,12 +10,22 @@ async function refuse(): Promise<never> {
 
 const closed = { ...loader(), load: refuse, http: refuse, file: refuse, sanitize: refuse };
 
-drawWhenAsked(async (spec, place) => {
+/** The page's colours as a config, which a description's own stands above; one with a ground of its own needs none. */
+function fitted(spec: Record<string, unknown>, { dark, text, muted, line }: Look): object {
+  const own = spec.config as Record<string, unknown> | undefined;
+  if (spec.background !== undefined || own?.background !== undefined) return {};
+  if (!dark) return { background: null };
+  const guide = { labelColor: muted, titleColor: text };
+  const axis = { ...guide, domainColor: muted, tickColor: muted, gridColor: line };
+  return { background: null, axis, legend: guide, header: guide, title: { color: text, subtitleColor: muted }, view: { stroke: line }, text: { color: text, fill: text }, rule: { color: muted, stroke: muted } };
+}
+
+drawWhenAsked(async (spec, place, look) => {
   if (spec.width !== "container") Object.assign(place.style, { width: "fit-content", margin: "0 auto" });
   const lite = !/\/vega\/v\d/.test(String(spec.$schema));
-  const whole = lite ? compile(spec as unknown as TopLevelSpec).spec : (spec as Spec);
+  const whole = lite ? compile(spec as unknown as TopLevelSpec, { config: fitted(spec, look) }).spec : (spec as Spec);
   // As a tree, which the interpreter walks: nothing of a description becomes code.
-  const runtime = parse(whole, {}, { ast: true } as never);
+  const runtime = parse(whole, lite ? {} : fitted(spec, look), { ast: true } as never);
   const view = new View(runtime, { expr: expressionInterpreter, loader: closed, renderer: "svg", container: place, logLevel: None, hover: true } as never);
   // Data that cannot be had is only logged by the library: said here.
   let missing = "";

@@ -3,6 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { ApiError, setToken } from "../api";
 import { Command } from "./Copy";
+import { Link } from "./Link";
 
 export function Empty({ title, children }: { title: string; children?: ReactNode }) {
   return (
@@ -38,11 +39,18 @@ export function Failed({ error, retry }: { error: unknown; retry?: () => void })
     <section className="empty" role="alert">
       <h1>{title}</h1>
       <p>{said}</p>
-      {retry && (
-        <button type="button" className="button" onClick={retry}>
-          Try again
-        </button>
-      )}
+      <div className="line">
+        {retry && (
+          <button type="button" className="button" onClick={retry}>
+            Try again
+          </button>
+        )}
+        {title === "Not here" && (
+          <Link href="/" className="button">
+            Home
+          </Link>
+        )}
+      </div>
     </section>
   );
 }

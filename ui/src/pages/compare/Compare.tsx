@@ -6,6 +6,7 @@ import { Copy } from "../../parts/Copy";
 import { Icon } from "../../parts/Icon";
 import { Link } from "../../parts/Link";
 import { Failed, Skeleton, Start } from "../../parts/States";
+import { Tabs } from "../../parts/Tabs";
 import { Views } from "../../parts/Views";
 import { type SetView, useView } from "../../url";
 import { AddRun } from "./AddRun";
@@ -21,7 +22,7 @@ const Importance = lazily(() => import("./Importance"));
 const Media = lazily(() => import("./Media"));
 
 const parts = { charts: Curves, parallel: Parallel, scatter: Scatter, importance: Importance, media: Media };
-const tabs = ["differences", "charts", "parallel", "scatter", "importance", "media"] as const;
+const tabs = (["differences", "charts", "parallel", "scatter", "importance", "media"] as const).map((name) => ({ name }));
 
 export default function Compare() {
   const [view, change] = useView(compareDefaults);
@@ -42,13 +43,7 @@ export default function Compare() {
     <article className="compare">
       <h1 className="unseen">Compare</h1>
       <Chosen runs={runs} named={named} view={view} change={change} />
-      <nav className="tabs" aria-label="Parts of the comparison">
-        {tabs.map((tab) => (
-          <button key={tab} type="button" aria-current={view.tab === tab ? "page" : undefined} onClick={() => change({ tab })}>
-            {tab}
-          </button>
-        ))}
-      </nav>
+      <Tabs label="Parts of the comparison" tabs={tabs} current={view.tab} choose={(tab) => change({ tab })} />
       <Suspense fallback={<Skeleton rows={10} />}>
         {view.tab === "charts" && <Curves {...common} />}
         {view.tab === "parallel" && <Parallel {...common} />}

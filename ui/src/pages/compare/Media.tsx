@@ -68,6 +68,8 @@ function Row({ shelf, runs, step }: { shelf: Shelf; runs: ChartRun[]; step: numb
   const steps = stepsOf(shelf.items).length;
   const [first] = shelf.items;
   const kind = first && saidKind({ path: first.key, type: first.type });
+  const cells = runs.map((run) => ({ run, items: itemsAt(shelf, run.id, step) }));
+  const [having, without] = [cells.filter(({ items }) => items.length > 0), cells.filter(({ items }) => !items.length)];
   const picture = kind === "image" || kind === "vector";
   return (
     <section className="card" aria-label={shelf.name} ref={box}>
@@ -75,10 +77,11 @@ function Row({ shelf, runs, step }: { shelf: Shelf; runs: ChartRun[]; step: numb
         {shelf.name} <span>{steps > 1 ? `${steps} steps` : ""}</span>
       </h2>
       <div className={`side-by-side ${picture ? "" : "broad-cells"}`}>
-        {runs.map((run) => (
-          <Cell key={run.id} run={run} items={itemsAt(shelf, run.id, step)} seen={seen} />
+        {having.map(({ run, items }) => (
+          <Cell key={run.id} run={run} items={items} seen={seen} />
         ))}
       </div>
+      {without.length > 0 && <p className="aside">Nothing of it in {without.map(({ run }) => run.name).join(", ")}.</p>}
     </section>
   );
 }
@@ -92,7 +95,6 @@ function Cell({ run, items, seen }: { run: ChartRun; items: MediaItem[]; seen: b
         <Link href={`/runs/${run.id}?tab=media`}>{run.name}</Link>
         {first?.step !== undefined && <small>step {first.step}</small>}
       </figcaption>
-      {!first && <p className="note">nothing</p>}
       {seen && items.slice(0, mostAtOnce).map((item, at) => <Content key={`${at} ${item.digest}`} run={run.id} file={{ path: `${run.name}/${item.key}`, digest: item.digest, type: item.type, size: item.size, caption: item.caption ?? `${item.key} of ${run.name}` }} />)}
       {items.length > mostAtOnce && <p className="muted">and {items.length - mostAtOnce} more</p>}
     </figure>

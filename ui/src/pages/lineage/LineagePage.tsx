@@ -80,6 +80,11 @@ function Facts({ node, from, to }: { node: LineageNode; from: number; to: number
             {typeof about.size === "number" && <span>{bytes(about.size)}</span>}
             <code className="muted">{plain(about.digest)}</code>
             <Copy text={plain(about.digest)} what="the digest" />
+            {typeof about.dataset === "string" && (
+              <Link href={`/data?dataset=${encodeURIComponent(about.dataset)}&after=${plain(about.version)}`} className="button small">
+                Open the version
+              </Link>
+            )}
           </>
         )}
         {node.kind === "model" && (

@@ -1,10 +1,19 @@
 import { plain } from "../../format";
 import { Copy } from "../../parts/Copy";
+import { Empty } from "../../parts/States";
 import type { PartProps } from "./Run";
 
 export function Config({ run, view, change }: PartProps) {
   const all = Object.entries(run.config);
   const fits = all.filter(([name, value]) => `${name} ${plain(value)}`.toLowerCase().includes(view.find.toLowerCase()));
+  if (!all.length) {
+    return (
+      <Empty title="No config">
+        <p>This run was given no arguments that were parsed, and logged no settings. Either is enough:</p>
+        <pre className="code">{"parser.add_argument(\"--lr\", type=float)  # argparse and the like are noticed\nanew.init(config={\"lr\": 0.01})"}</pre>
+      </Empty>
+    );
+  }
   return (
     <section className="card" aria-label="Config">
       <h2 className="line">
@@ -26,7 +35,7 @@ export function Config({ run, view, change }: PartProps) {
           ))}
         </tbody>
       </table>
-      {!fits.length && <p className="note">{all.length ? "Nothing fits." : "This run has no config."}</p>}
+      {!fits.length && <p className="note">Nothing fits.</p>}
     </section>
   );
 }

@@ -63,7 +63,16 @@ export default function Runs() {
       {wrong && head.total === undefined ? (
         <div>
           <Empty title="The filter cannot be read">
-            <p>{wrong.message}. What is wrong is underlined above; without it, all runs are shown.</p>
+            <p>What is wrong is underlined above; without a filter, all runs are shown.</p>
+            <button type="button" className="button" onClick={() => change({ q: "" })}>
+              All runs
+            </button>
+          </Empty>
+        </div>
+      ) : head.total === 0 && view.q ? (
+        <div>
+          <Empty title="No run passes this filter">
+            <p>Without it, all runs{view.project && ` of ${view.project}`} are shown.</p>
             <button type="button" className="button" onClick={() => change({ q: "" })}>
               All runs
             </button>

@@ -30,6 +30,7 @@ export function gridColumns(names: string[], columns: Column[], rows: Row[]): Gr
     const kind = kindOf(name, of);
     const title = titles[name] ?? label(name);
     const texts = rows.slice(0, 60).map((row) => text(row.cells.get(name) ?? null, kind));
+    if (kind === "exact") texts.push("0.00000"); // the mean of a group
     const pixels = Math.max((title.length + 2) * letterPixels, ...texts.map((one) => one.length * (kind === "exact" ? monoPixels : letterPixels)));
     return { name, title, kind, right: kind !== "text", width: Math.round(Math.min(most, Math.max(58, pixels + 18))) };
   });
