@@ -61,6 +61,30 @@ def test_page_of_a_chain(opened: Open, audited: Served, path: str) -> None:
     _look_at(opened(path.format(run=audited.runs[1]), address=audited.address), CHAIN_PAGES[path])
 
 
+SHIFTS = """
+    window.shifted = 0;
+    const add = list => { for (const one of list.getEntries()) if (!one.hadRecentInput) shifted += one.value; };
+    new PerformanceObserver(add).observe({type: "layout-shift", buffered: true});
+"""
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_moves_while_a_page_comes_up(opened: Open, served: Served, audited: Served, size: str) -> None:
+    paths = [(served, path) for path in (*PAGES, *COMPARISONS)] + [(audited, path) for path in CHAIN_PAGES]
+    page = opened("/runs", size=size)
+    page.add_init_script(SHIFTS)
+    moved = {}
+    for there, path in paths:
+        run = there.runs[0] if there is served else there.runs[1]
+        page.goto(there.address + path.format(run=run))
+        _settled(page, (PAGES | COMPARISONS | CHAIN_PAGES)[path])
+        page.wait_for_load_state("load")
+        moved[path] = page.evaluate(
+            "new Promise(done => requestAnimationFrame(() => setTimeout(() => done(shifted), 300)))"
+        )
+    assert {path: round(share, 3) for path, share in moved.items() if share > 0.05} == {}
+
+
 def _look_at(page: Any, text: str) -> None:
     for theme, size in itertools.product(("light", "dark"), SIZES):
         page.emulate_media(color_scheme=theme)

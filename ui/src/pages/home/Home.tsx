@@ -27,7 +27,9 @@ export default function Home() {
   const failed = useLatest("failed", broken, 6);
   if (projects.error) return <Failed error={projects.error} retry={() => void projects.refetch()} />;
   if (latest.data?.ids.length === 0) return <Start />;
-  const known = projects.data?.projects.filter((one) => !one.deleted && one.runs > 0) ?? [];
+  // All at once: what came later would push the rest down.
+  if (!projects.data || !latest.data || !running.data || !failed.data) return <Skeleton rows={16} />;
+  const known = projects.data.projects.filter((one) => !one.deleted && one.runs > 0);
   return (
     <div className="home">
       <h1 className="unseen">Home</h1>
@@ -36,15 +38,19 @@ export default function Home() {
           <h2>
             Projects <span>{known.length || ""}</span>
           </h2>
-          <div className="projects">{projects.data ? known.map((project) => <ProjectLine key={project.id} project={project} />) : <Skeleton rows={3} />}</div>
+          <div className="projects">
+            {known.map((project) => (
+              <ProjectLine key={project.id} project={project} />
+            ))}
+          </div>
         </section>
         <Trust />
         <Disk />
       </div>
       <div className="column">
-        {running.data && running.data.total > 0 && <Latest title="Running" href={runsOf(going)} found={running.data} />}
+        {running.data.total > 0 && <Latest title="Running" href={runsOf(going)} found={running.data} />}
         <Latest title="Latest runs" href="/runs" found={latest.data} />
-        {failed.data && failed.data.total > 0 && <Latest title="Failed or crashed" href={runsOf(broken)} found={failed.data} />}
+        {failed.data.total > 0 && <Latest title="Failed or crashed" href={runsOf(broken)} found={failed.data} />}
       </div>
     </div>
   );
@@ -75,22 +81,20 @@ function ProjectLine({ project }: { project: Project }) {
 interface LatestProps {
   title: string;
   href: string;
-  found: Parameters<typeof rowsOf>[0] | undefined;
+  found: Parameters<typeof rowsOf>[0];
 }
 
 function Latest({ title, href, found }: LatestProps) {
-  const more = found ? found.total - found.ids.length : 0;
+  const more = found.total - found.ids.length;
   return (
     <section className="card latest" aria-label={title}>
       <h2>
         {title}
         <Link href={href} className="text" aria-label={`${title}: all of them`}>
-          {found ? (more > 0 ? `all ${found.total.toLocaleString("en")}` : "all") : ""}
+          {more > 0 ? `all ${found.total.toLocaleString("en")}` : "all"}
         </Link>
       </h2>
-      {!found && <Skeleton rows={6} />}
-      {found &&
-        rowsOf(found, columns).map((row) => (
+      {rowsOf(found, columns).map((row) => (
           <Link key={row.id} href={`/runs/${row.id}`} className="line-link">
             <i className="swatch" style={{ background: colourVar(row.colour) }} />
             <b>{row.name}</b>
@@ -104,7 +108,7 @@ function Latest({ title, href, found }: LatestProps) {
               <Ago time={row.created} />
             </span>
           </Link>
-        ))}
+      ))}
     </section>
   );
 }

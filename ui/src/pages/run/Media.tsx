@@ -66,7 +66,7 @@ function Group({ run, group, items }: { run: string; group: MediaGroup; items: M
   const steps = new Set(group.items.map(({ step }) => step)).size;
   const [first] = items;
   return (
-    <section className={`card medium ${isWide(group) ? "wide-medium" : ""}`} aria-label={group.name}>
+    <section className={`card medium ${isWide(group) ? "wide-medium" : ""} ${saidKind(first ?? { path: "" }) === "image" ? "pictures" : ""}`} aria-label={group.name}>
       <h2>
         <b>{group.name}</b>
         <span>{steps > 1 ? `step ${first?.step}, one of ${steps}` : first?.step !== null ? `step ${first?.step}` : bytes(first?.size ?? 0)}</span>

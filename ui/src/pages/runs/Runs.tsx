@@ -54,11 +54,11 @@ export default function Runs() {
         />
         <GroupChooser columns={columns} group={view.group} choose={(group) => change({ group, open: [] })} />
         <ColumnChooser columns={columns} shown={shown} automatic={view.col.length === 0} choose={(col) => change({ col }, "replace")} />
-        <CompareLink view={view} drawn={drawn} />
         <Views path="/runs" />
         <Copy text={() => location.href} what="a link to this view">
           Link
         </Copy>
+        <CompareLink view={view} drawn={drawn} waiting={head.total === undefined && !error} />
       </div>
       {wrong && head.total === undefined ? (
         <div>
@@ -174,7 +174,9 @@ function ProjectChooser({ project, choose }: { project: string; choose: (project
 const mostCompared = 50;
 
 /** The runs in the charts, beside each other. */
-function CompareLink({ view, drawn }: { view: RunsView; drawn: ChartRun[] }) {
+function CompareLink({ view, drawn, waiting }: { view: RunsView; drawn: ChartRun[]; waiting: boolean }) {
+  // Its place is kept while the table is on its way.
+  if (waiting) return <span className="button kept-place">Compare {mostDrawn}</span>;
   if (drawn.length < 2) return null;
   const said = new URLSearchParams(drawn.slice(0, mostCompared).map((run) => ["run", run.id]));
   for (const name of ["q", "project"] as const) if (view[name]) said.set(name, view[name]);
