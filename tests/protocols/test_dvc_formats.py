@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anew.errors import CorruptData, DvcError
@@ -56,6 +56,7 @@ def dvc_load(text: str) -> Any:
     return ruamel.YAML(typ="safe").load(text)
 
 
+@settings(deadline=None)  # the first import of dvc takes its time
 @given(OUTS)
 def test_a_pointer_is_written_and_read_as_dvc_does(outs: list[dict[str, Any]]) -> None:
     data = {"outs": outs}
@@ -64,6 +65,7 @@ def test_a_pointer_is_written_and_read_as_dvc_does(outs: list[dict[str, Any]]) -
     assert yamltext.load(text, "x.dvc") == dvc_load(text)
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         TEXT | WORDS | st.integers() | st.booleans(),
@@ -118,6 +120,7 @@ def test_what_people_write_is_read_as_dvc_reads_it(text: str) -> None:
     assert yamltext.load(text, "x") == (dvc_load(text) or {})
 
 
+@settings(deadline=None)
 @given(OUTS, OUTS, st.booleans())
 def test_a_rewritten_pointer_is_what_dvc_would_make_of_it(old: Any, new: Any, comments: bool) -> None:
     text = dvc_dump({"outs": old, "desc": "kept", "meta": {"a": [1, "b"]}})
@@ -145,6 +148,7 @@ NAMES = st.lists(
 ).map("/".join)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(NAMES, HEX, max_size=8))
 def test_a_manifest_is_written_and_read_as_dvc_does(files: dict[str, str]) -> None:
     from dvc_data.hashfile.tree import Tree

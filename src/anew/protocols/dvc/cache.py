@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SMALL_SIZE = 1 << 20  # read in one go
 MODE = 0o444
 _FICLONE = 0x40049409
+_REST, _REST_OF_FOLDER = 30, 34  # characters of a file's name, in a folder of two
 _CANT_LINK = frozenset(
     {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOTTY, errno.EINVAL, errno.EACCES}
 )
@@ -237,7 +238,7 @@ class Cache:
         for folder in _names(base):
             if len(folder) == 2 and _is_hex(folder):
                 for name in _names(f"{base}/{folder}"):
-                    if len(name) in (30, 34) and _is_hex(name[:30]):
+                    if len(name) == _REST or (len(name) == _REST_OF_FOLDER and name.endswith(manifest.SUFFIX)):
                         yield folder + name
 
     def clean(self) -> None:
@@ -345,4 +346,4 @@ def _names(folder: str) -> list[str]:
 
 
 def _is_hex(text: str) -> bool:
-    return all(letter in "0123456789abcdef" for letter in text)
+    return not text.strip("0123456789abcdef")

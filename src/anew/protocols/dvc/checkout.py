@@ -240,10 +240,12 @@ def _copy(project: Project, md5: str, path: str, legacy: bool) -> None:
 
 def _temporary(project: Project, path: str) -> str:
     """A name on the same file system, and not in the folder of data: what a kill leaves there would be data."""
-    folder = project.own
-    os.makedirs(folder, exist_ok=True)
-    if os.stat(folder).st_dev != os.stat(os.path.dirname(path)).st_dev:
-        folder = os.path.dirname(path)
+    beside = os.path.dirname(path)
+    folder = project.scratch.get(beside)
+    if folder is None:
+        os.makedirs(project.own, exist_ok=True)
+        near = os.stat(project.own).st_dev == os.stat(beside).st_dev
+        folder = project.scratch[beside] = project.own if near else beside
     return f"{folder}/.anew-{os.getpid()}-{next(_count)}.tmp"
 
 

@@ -51,15 +51,16 @@ class Reader:
 
     def __init__(self, hashes: Hashes, cache: Cache | None = None) -> None:
         self._hashes, self._cache = hashes, cache
+        self.known = hashes.known if cache is None else self._kept
         self._there: set[str] | None = None
         self._asked = 0
 
     def file(self, path: str, stat: os.stat_result, name: str | None = None, folder: int | None = None) -> str:
         """The md5 of a file; `name` within the opened `folder` is a shorter way to it."""
-        known = self._hashes.known(stat)
-        if known is not None and (self._cache is None or self._has(known)):
+        known = self.known(stat)
+        if known is not None:
             return known
-        if known is None and modes.S_ISREG(stat.st_mode) is False:
+        if modes.S_ISREG(stat.st_mode) is False:
             raise DvcError(f"{path} is neither a file nor a folder: DVC can't keep it; move it away")
         if stat.st_size > SMALL_SIZE or self._hashes.legacy:
             return self._large(path, stat)
@@ -98,6 +99,10 @@ class Reader:
         if same(read, os.stat(path)):
             self._hashes.keep(read, md5, opened_ns)
         return md5
+
+    def _kept(self, stat: os.stat_result) -> str | None:
+        known = self._hashes.known(stat)
+        return known if known is not None and self._has(known) else None
 
     def _has(self, md5: str) -> bool:
         """Whether the cache has what an earlier command saw there or put there."""
@@ -156,7 +161,7 @@ def _one_folder(
                     folders.append(entry.name)
             else:
                 rows.append(entry)
-        files, executable = found.files, found.executable
+        files, executable, quick = found.files, found.executable, reader.known
         for entry in rows:
             name = entry.name
             if name == ".git" or (rules and _hidden(rules, f"{folder}/{name}", False)):
@@ -172,7 +177,7 @@ def _one_folder(
                     continue
             else:
                 stat = entry.stat(follow_symlinks=False)
-            files[prefix + name] = reader.file(f"{folder}/{name}", stat, name, fd)
+            files[prefix + name] = quick(stat) or reader.file(f"{folder}/{name}", stat, name, fd)
             found.size += stat.st_size
             if stat.st_mode & _EXECUTABLE:
                 executable.append(prefix + name)

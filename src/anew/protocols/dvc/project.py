@@ -45,6 +45,7 @@ class Project:
         self.own = f"{self.tmp}/anew"  # may be deleted at any time
         self.cwd = os.getcwd()
         self.ignore = Ignore(root)
+        self.scratch: dict[str, str] = {}  # folder of the workspace → where files on their way into it are made
 
     @classmethod
     def find(cls, start: str | None = None) -> Project:

@@ -58,39 +58,52 @@ def _stage_status(project: Project, stage: Stage, group: list[Chosen], updates: 
 def _out(project: Project, out: Out) -> str | None:
     if out.external:
         return None
-    if out.md5 and out.cached and not in_cache(project, out):
-        return "not in cache"
-    return changed(project, out)
+    files = None
+    if out.md5 and out.cached:
+        if project.cache.stat(out.md5, out.legacy) is None:
+            return "not in cache"
+        if out.is_folder:
+            files = _complete(project, out)
+            if files is None:
+                return "not in cache"
+    return changed(project, out, files)
 
 
 def in_cache(project: Project, out: Out) -> bool:
     """Whether the object is there; for a folder, all that its manifest names, too."""
-    md5 = out.md5 or ""
-    if project.cache.stat(md5, out.legacy) is None:
+    if project.cache.stat(out.md5 or "", out.legacy) is None:
         return False
-    if not out.is_folder:
-        return True
+    return not out.is_folder or _complete(project, out) is not None
+
+
+def _complete(project: Project, out: Out) -> dict[str, str] | None:
+    """The files of a folder, if the cache has them all."""
     try:
-        files = project.cache.manifest(md5, out.legacy)
+        files = project.cache.manifest(out.md5 or "", out.legacy)
     except (NotFound, CorruptData):
-        return False
+        return None
     wanted = set(files.values())
     if len(wanted) > _MANY:
-        return wanted <= set(project.cache.list(out.legacy))
-    return all(project.cache.stat(one, out.legacy) is not None for one in wanted)
+        there = wanted <= set(project.cache.list(out.legacy))
+    else:
+        there = all(project.cache.stat(one, out.legacy) is not None for one in wanted)
+    return files if there else None
 
 
 _MANY = 500  # from so many on, listing the cache costs less than asking for each
 
 
-def changed(project: Project, entry: Entry) -> str | None:
-    """deleted, modified, or None."""
+def changed(project: Project, entry: Entry, files: dict[str, str] | None = None) -> str | None:
+    """deleted, modified, or None; `files`: what a folder is to have, where that was read already."""
     if not os.path.exists(entry.path):
         return "deleted"
     if entry.path != project.root and project.ignore.ignored(entry.path, os.path.isdir(entry.path)):
         return "deleted"
     if entry.md5 is None:
         return "modified"
+    if files is not None and os.path.isdir(entry.path):
+        reader = Reader(project.legacy_hashes if entry.legacy else project.hashes)
+        return None if scan(project, entry.path, reader).files == files else "modified"
     return None if now(project, entry) == entry.md5 else "modified"
 
 

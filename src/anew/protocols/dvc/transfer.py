@@ -137,7 +137,6 @@ def fetch(
             got += fetch_import(project, out, quiet=out.md5 is not None and not out.stage.is_repo_import)
         except (NotFound, CorruptData, DvcError) as error:
             failed.append(str(error))
-    project.cache.flush()
     if failed:
         raise DvcError(f"{len(failed)} files failed to download\n" + _few(failed))
     return got
