@@ -9,8 +9,8 @@ export function Config({ run, view, change }: PartProps) {
   if (!all.length) {
     return (
       <Empty title="No config">
-        <p>This run was given no arguments that were parsed, and logged no settings. Either is enough:</p>
-        <pre className="code">{"parser.add_argument(\"--lr\", type=float)  # argparse and the like are noticed\nanew.init(config={\"lr\": 0.01})"}</pre>
+        <p>This run parsed no arguments, and logged no settings. Either is noticed:</p>
+        <pre className="code">{"parser.add_argument(\"--lr\", type=float)\nanew.init(config={\"lr\": 0.01})"}</pre>
       </Empty>
     );
   }
