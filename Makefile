@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 
-.PHONY: help setup ui browser demo test lint docs kills sync-rounds wheel bench clean
+.PHONY: help setup ui browser demo test lint docs kills sync-rounds remote-rounds servers wheel bench clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -59,6 +59,15 @@ sync-rounds: setup $(VENV)/.tested-with  ## 200 rounds of killing client and ser
 
 wheel:           ## build wheel and sdist from a clean clone without Node, install both, open the page
 	PYTHON=$(PYTHON) .ci/wheel
+remote-rounds: setup $(VENV)/.tested-with  ## 500 rounds of killing pushes and pulls of data
+	ANEW_REMOTE_ROUNDS=500 $(BIN)/python -m pytest tests/remotes -k killed
+
+servers:         ## install the servers that tests/remotes speaks to, where there are none and we may
+	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "install openssh-server, ceph's radosgw and azurite"; exit 0; }; \
+	test -x /usr/sbin/sshd && command -v radosgw >/dev/null || { \
+	apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+	openssh-server radosgw ceph-mon ceph-osd ceph-common util-linux; }
+	command -v azurite-blob >/dev/null || npm install --silent --no-audit --no-fund --global azurite || true
 
 bench: setup $(VENV)/.tested-with  ## ours beside the peers that are installed
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

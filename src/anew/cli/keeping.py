@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 
 def verify(arguments: argparse.Namespace) -> int:
-    """Check journals, ledger and objects; 1 when something is broken."""
+    """Check journals, ledger and objects, or a remote; 1 when something is broken."""
+    if arguments.remote is not None:
+        from anew.cli.remotes import verify_remote
+
+        arguments.remote = arguments.remote or None
+        return verify_remote(arguments)
     from anew.store.journal_reader import verify_journal
     from anew.store.ledger import Ledger
     from anew.store.objects import Objects

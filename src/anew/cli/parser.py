@@ -12,6 +12,7 @@ from anew._version import __version__
 from anew.errors import USAGE
 
 _RUN = "a run: its id, a unique prefix of 4 or more, its name, last, last~N, or best:METRIC"
+_REMOTE = "by default the project's default remote"
 _EXAMPLES = """\
 start here:
   anew run train.py --lr 0.01        run a script, unmodified, and keep everything about it
@@ -102,6 +103,7 @@ def build() -> argparse.ArgumentParser:
     _finding(verbs)
     _redoing(verbs)
     _versioning(verbs)
+    _sharing(verbs)
     _keeping(verbs)
     _syncing(verbs)
     _serving(verbs)
@@ -215,8 +217,29 @@ def _versioning(verbs: Any) -> None:
     parser.add_argument("paths", nargs="+", metavar="path", help="a path that was added")
 
 
+def _sharing(verbs: Any) -> None:
+    parser = _verb(verbs, "remote", "remotes", "name the places that the project's data is shared through")
+    parser.add_argument("action", choices=["add", "list", "remove", "default"])
+    parser.add_argument("name", nargs="?", help="such as origin")
+    parser.add_argument(
+        "url", nargs="?", help="a folder, s3:// gs:// az:// ssh:// webdavs:// or https:// (to read only)"
+    )
+    parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE",
+                        help="endpoint, region, profile, account (Azure's), jobs (requests at once)")  # fmt: skip
+    parser.add_argument("--default", action="store_true", help="with add: make it the default")
+    parser.add_argument("--local", action="store_true", help="for this store only, not in .anewconfig")
+    data = "NAME, NAME:VERSION or a path; by default "
+    parser = _verb(verbs, "push", "remotes", "send versions of data to a remote: only what it lacks")
+    parser.add_argument("data", nargs="*", help=data + "all versions of the datasets that the project points to")
+    parser.add_argument("--remote", metavar="NAME", help=_REMOTE)
+    parser = _verb(verbs, "fetch", "remotes", "bring content of versions from a remote into the store, no more")
+    parser.add_argument("data", nargs="*", help=data + "what the project points to")
+    parser.add_argument("--remote", metavar="NAME", help=_REMOTE)
+
+
 def _keeping(verbs: Any) -> None:
-    _verb(verbs, "verify", "keeping", "check every byte of the store against its checksums")
+    parser = _verb(verbs, "verify", "keeping", "check every byte of the store, or of a remote, against its checksums")
+    parser.add_argument("--remote", nargs="?", const="", metavar="NAME", help="the remote, not the store; " + _REMOTE)
     parser = _verb(verbs, "gc", "collecting", "free the space of what no run, version, verdict or model names any more")
     parser.add_argument("--grace", type=days, default=1.0, metavar="DAYS", help="what is found goes so much later (1)")
     parser.add_argument("--dry-run", action="store_true", help="only say what would go")
@@ -248,8 +271,14 @@ def _syncing(verbs: Any) -> None:
         metavar="SECONDS",
         help="with --follow: end so long after nothing is left",
     )
-    parser = _verb(verbs, "pull", "syncing", "bring a run down from a server, with all it takes to run it anew")
-    parser.add_argument("run", help=_RUN + "; there")
+    parser = _verb(verbs, "pull", "syncing", "bring versions of data from a remote; or, with a server, a run")
+    parser.add_argument(
+        "data", nargs="*", metavar="data",
+        help="NAME, NAME:VERSION or a path; by default all data that the project points to. With --server, or with "
+        "ANEW_SERVER where it names no data here: a run there, with all it takes to run it anew",
+    )  # fmt: skip
+    parser.add_argument("--remote", metavar="NAME", help=_REMOTE)
+    parser.add_argument("--force", action="store_true", help="give up files that no version holds")
     parser.add_argument("--server", metavar="URL", help=server)
 
 

@@ -54,13 +54,19 @@ def _follow(store: Store, address: str, arguments: argparse.Namespace) -> int:
 
 
 def pull(arguments: argparse.Namespace) -> int:
-    """Bring a run down from the server; 1 when something could not be had."""
+    """Bring data from a remote, or a run from a server; 1 when something could not be had."""
+    from anew.cli import remotes
+
+    if remotes.is_about_data(arguments):
+        return remotes.pull(arguments)
+    if len(arguments.data) != 1:
+        raise UsageError("name one run to pull from the server")
     from anew.sync.pull import Pull
 
     store = find_store()
     address = _address(arguments)
     server = Server(address)
-    run_id, running = server.find(arguments.run)
+    run_id, running = server.find(arguments.data[0])
     with _Bar("fetched") as bar:
         fetching = Pull(store, server, bar.tally)
         try:

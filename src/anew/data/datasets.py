@@ -91,7 +91,7 @@ class Datasets(View):
         """
         name, _, wanted = reference.replace("@", ":", 1).partition(":")
         dataset = self.get(name)
-        version = _wanted(dataset, wanted or LATEST)
+        version = pick(dataset, wanted or LATEST)
         if version is None:
             there = ", ".join([f"v{number}" for number in dataset.versions] + sorted(dataset.aliases))
             raise NotFound(f"dataset {name!r} has no version {wanted!r}; there are {there or 'none'}")
@@ -251,7 +251,8 @@ def version_of(name: str, body: Mapping[str, Any], entry: Mapping[str, Any]) -> 
     )  # fmt: skip
 
 
-def _wanted(dataset: Dataset, wanted: str) -> Version | None:
+def pick(dataset: Dataset, wanted: str) -> Version | None:
+    """The version that v3, 3, latest, an alias or the start of a digest stands for. Raises UsageError."""
     if wanted == LATEST:
         return dataset.latest()
     if wanted in dataset.aliases:

@@ -97,7 +97,7 @@ def _syncfs() -> Callable[[int], int] | None:
     return getattr(ctypes.CDLL(None), "syncfs", None)
 
 
-def write_parts(fd: int, parts: Iterable[bytes]) -> None:
+def write_parts(fd: int, parts: Iterable[bytes | memoryview]) -> None:
     """Write them all, gathered: each call costs the kernel the same for 64 KiB as for 1 MiB."""
     gathered: list[bytes | memoryview] = []
     size = 0

@@ -9,6 +9,7 @@ import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from anew.errors import CorruptData
 from anew.store.objects.disk import write_durably
@@ -21,6 +22,9 @@ PLACE = struct.Struct("<III")
 PREFIX_SIZE, ROW_SIZE, END_SIZE = 8, 36, 32
 REST_SIZE = 24
 MERGED_ENTRIES_MAX = 1 << 20
+
+if TYPE_CHECKING:
+    import numpy as np
 
 REMEDY = "restore it from a copy of the store, or run `anew verify` to see what it takes along"
 
@@ -51,6 +55,11 @@ class SealedIndex:
         self._prefixes: Sequence[int] = _numbers(self._map, self._prefixes_at, self._rows_at)
         self._checked = False
 
+    @property
+    def end(self) -> bytes:
+        """Its BLAKE3, as it says itself."""
+        return self._map[-END_SIZE:]
+
     def find(self, key: bytes, prefix: int) -> tuple[str, int, int] | None:
         """(pack name, offset, stored). `prefix` is the start of `key` as a number."""
         position = bisect_left(self._prefixes, prefix)
@@ -62,6 +71,23 @@ class SealedIndex:
                 return self.packs[pack][0], offset, stored
             position += 1
         return None
+
+    def find_all(self, keys: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Which of `keys` (rows of 32 bytes) are here, by position, and (pack, offset, stored) of each of these."""
+        import numpy as np
+
+        places = np.dtype([("rest", "u1", (REST_SIZE,)), ("place", "<u4", (3,))])
+        if not self.count:
+            return np.zeros(0, np.intp), np.zeros((0, 3), np.uint32)
+        self.check()
+        prefixes = np.frombuffer(self._map, "<u8", self.count, self._prefixes_at)
+        rows = np.frombuffer(self._map, places, self.count, self._rows_at)
+        wanted = np.ascontiguousarray(keys[:, :PREFIX_SIZE]).view(">u8").ravel().astype("<u8")
+        at = np.searchsorted(prefixes, wanted)
+        at[at == self.count] = 0
+        near = np.flatnonzero(prefixes[at] == wanted)
+        here = near[(rows["rest"][at[near]] == keys[near, PREFIX_SIZE:]).all(axis=1)]
+        return here, rows["place"][at[here]]
 
     def check(self) -> None:
         """CorruptData when the file's checksum does not hold."""
@@ -87,6 +113,11 @@ class SealedIndex:
 
 def write(path: str, packs: Sequence[Sealed], rows: Iterable[Row]) -> None:
     """Durably write an index. Raises OSError."""
+    write_durably(path, path + ".tmp", [encode(packs, rows)])
+
+
+def encode(packs: Sequence[Sealed], rows: Iterable[Row]) -> bytes:
+    """An index as it stands in its file."""
     ordered = sorted(rows)
     # Big-endian as in the key, little-endian in the file: swapped, whatever this machine is.
     prefixes = array("Q", b"".join([row[0][:PREFIX_SIZE] for row in ordered]))
@@ -98,7 +129,7 @@ def write(path: str, packs: Sequence[Sealed], rows: Iterable[Row]) -> None:
         b"".join([key[PREFIX_SIZE:] + PLACE.pack(pack, offset, stored) for key, pack, offset, stored in ordered]),
     ]
     whole = b"".join(parts)
-    write_durably(path, path + ".tmp", [whole, digest(whole)])
+    return whole + digest(whole)
 
 
 def merged(indexes: Iterable[SealedIndex]) -> tuple[list[Sealed], list[Row]]:

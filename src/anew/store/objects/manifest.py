@@ -80,6 +80,18 @@ def chunks(manifest: bytes, get_blob: Callable[[bytes], bytes], where: str) -> I
         raise CorruptData(f"{where}: the manifest lists {total} bytes of {size}")
 
 
+def entries(segment: bytes, where: str) -> list[bytes]:
+    """Keys of the chunks that a segment lists."""
+    return [key for key, _ in _entries(segment, where)]
+
+
+def listed(manifest: bytes, where: str) -> tuple[list[bytes], list[bytes]]:
+    """Keys of the segments, and of the chunks, that it names itself: one of the two is empty."""
+    level, _ = _head(manifest, where)
+    keys = [key for key, _ in _entries(manifest[HEAD.size :], where)]
+    return (keys, []) if level == SEGMENTS else ([], keys)
+
+
 def segments(manifest: bytes, where: str) -> list[bytes]:
     """Keys of the segments; none for a short list."""
     level, _ = _head(manifest, where)

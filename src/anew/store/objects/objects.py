@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from anew.store.objects import manifest
 from anew.store.objects.chunk import WHOLE_SIZE_MAX, ChangedWhileRead, Replay, cut
 from anew.store.objects.disk import reading, write_parts, writing
 from anew.store.objects.packs import Packs
-from anew.store.objects.record import BLOB, MANIFEST, RECORD_SIZE_MAX, digest
+from anew.store.objects.record import BLOB, MANIFEST, RECORD_SIZE_MAX, Buffer, digest
 from anew.store.objects.stat_index import StatIndex, signature
 from anew.store.objects.values import Entry, FileRef, FolderRef, Problem
 
@@ -226,6 +226,23 @@ class Objects:
         """Those of `digests` that are not stored, each once. What a damaged index can't tell of counts as missing."""
         self._packs.look()
         return [digest for digest in dict.fromkeys(digests) if not self._packs.known(_key(digest))]
+
+    def lacking(self, keys: Sequence[bytes]) -> list[bytes]:
+        """Those of `keys` that are not stored, or to be swept. Much quicker than `missing` for many."""
+        places = zip(keys, self._packs.find_all(keys), strict=True)
+        return [key for key, place in places if place is None or self._packs.is_condemned(key)]
+
+    def records(self, keys: Sequence[bytes]) -> Iterator[tuple[bytes, int, bytes, memoryview]]:
+        """Key, kind, content and record of each, verified, in the order in which they lie. NotFound, CorruptData."""
+        from anew.store.objects import bulk
+
+        return bulk.records(self._packs, keys)
+
+    def put_records(self, records: Iterable[tuple[bytes, Buffer]]) -> None:
+        """Store records, by key, as they lie in another pack, side by side. Who gives them has verified them, and seen
+        that they are not here.
+        """
+        self._packs.add_records(records)
 
     def put_chunk(self, data: bytes) -> str:
         """Store `data`, of at most 16 MiB, in one piece, for `join` to make larger content of; its digest."""

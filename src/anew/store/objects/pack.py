@@ -111,11 +111,11 @@ class PackWriter:
         self._in_vain = self._in_vain + 1 if len(stored) == len(content) else 0
         self._take(key, header, stored)
 
-    def append_record(self, key: bytes, raw: bytes) -> None:
-        """Append a record as another pack has it: header and stored bytes."""
+    def append_record(self, key: bytes, record: Buffer) -> None:
+        """The same for a record as it lies in another pack, verified by who gives it."""
         if self._pending_size >= PENDING_SIZE_MAX:
             self.drain()
-        self._take(key, raw[: HEADER.size], raw[HEADER.size :])
+        self._take(key, bytes(record[: HEADER.size]), record[HEADER.size :])
 
     def _take(self, key: bytes, header: bytes, stored: Buffer) -> None:
         offset = self._written + self._pending_size

@@ -8,7 +8,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 
 from anew.errors import CorruptData, NotFound
 from anew.store.objects import index
@@ -65,6 +65,34 @@ class Packs:
         self._check_indexes()
         return None
 
+    def find_all(self, keys: Sequence[bytes]) -> list[Place | None]:
+        """Where each is, None for what is not found at once. Much quicker than `find` for each of many."""
+        import numpy as np
+
+        self.flush()
+        self.look()
+        found: list[Place | None] = [None] * len(keys)
+        growing = [(live.name, live.entries) for live in self.lives]
+        if self._writer is not None:
+            growing.append((self._writer.name, self._writer.entries))
+        left = []
+        for position, key in enumerate(keys):
+            for name, entries in growing:
+                if entry := entries.get(key):
+                    found[position] = (name, *entry)
+                    break
+            else:
+                left.append(position)
+        for sealed in self.indexes:
+            if not left:
+                break
+            wanted = np.frombuffer(b"".join([keys[position] for position in left]), "u1").reshape(-1, 32)
+            here, places = sealed.find_all(wanted)
+            for at, (pack, offset, stored) in zip(here.tolist(), places.tolist(), strict=True):
+                found[left[at]] = (sealed.packs[pack][0], offset, stored)
+            left = [position for position in left if found[position] is None]
+        return found
+
     def known(self, key: bytes) -> bool:
         """`find` for deduplication: quick, and may miss what others published in the last second."""
         try:
@@ -109,12 +137,31 @@ class Packs:
                 self._again.add(key)
             elif writer is not None and key in writer.entries:
                 return
-            if writer is not None and writer.full:
-                self._seal(writer)
-                writer = None
-            if writer is None:
-                writer = self._writer = self._take_one_on() or create(self.folders)
-            writer.append(kind, key, content)
+            self._with_room().append(kind, key, content)
+
+    def add_records(self, records: Iterable[tuple[bytes, Buffer]]) -> None:
+        """Store records as they lie in another pack, verified by who gives them; but for those just added here."""
+        with self._lock:
+            for key, record in records:
+                if key in self._condemned:
+                    self._again.add(key)
+                elif self._writer is not None and key in self._writer.entries:
+                    continue
+                self._with_room().append_record(key, record)
+
+    def is_condemned(self, key: bytes) -> bool:
+        """Whether it is to be swept, and has to be stored again before anything refers to it."""
+        return key in self._condemned and key not in self._again
+
+    def _with_room(self) -> PackWriter:
+        """The pack to append to."""
+        writer = self._writer
+        if writer is not None and writer.full:
+            self._seal(writer)
+            writer = None
+        if writer is None:
+            writer = self._writer = self._take_one_on() or create(self.folders)
+        return writer
 
     def flush(self) -> None:
         """All that was added is on the disk, and seen by others."""

@@ -93,6 +93,21 @@ def rows(key: bytes, get_blob: GetBlob) -> Iterator[Row]:
         yield row
 
 
+def parts(key: bytes, node: bytes) -> tuple[list[bytes], list[tuple[bytes, int]]]:
+    """What one node names: other nodes, and files with their sizes; each as often as it does. CorruptData."""
+    kind, found = _node(key, node)
+    if kind == INNER:
+        return [child for _, child in found], []
+    nodes, files = [], []
+    for row in found:
+        _check_row(key, row)
+        if row[1] == "d":
+            nodes.append(row[2])
+        elif row[1] in ("f", "x"):
+            files.append((row[2], row[3]))
+    return nodes, files
+
+
 def differences(
     before: bytes, after: bytes, get_blob: GetBlob, prefix: str = ""
 ) -> Iterator[tuple[str, Entry | None, Entry | None]]:
@@ -186,22 +201,32 @@ def _cut(keyed: list[tuple[str, Row]], level: int) -> Iterator[list[tuple[str, R
 
 
 def _leaf_rows(key: bytes, get_blob: GetBlob, levels_left: int) -> Iterator[Row]:
-    try:
-        node = msgpack.unpackb(get_blob(key), raw=False, unicode_errors="surrogateescape", strict_map_key=True)
-        kind, found = node
-        if kind == LEAF and isinstance(found, list):
-            yield from found
-            return
-        inner = [(first, child) for first, child in found if isinstance(first, str) and len(child) == 32]
-        if kind != INNER or len(inner) != len(found) or not levels_left:
-            raise ValueError("an unknown kind of node")
-    except (ValueError, TypeError, msgpack.UnpackException) as error:
-        raise CorruptData(f"object {key.hex()} is not a node of a tree ({error})") from error
-    for first, child in inner:
+    kind, found = _node(key, get_blob(key))
+    if kind == LEAF:
+        yield from found
+        return
+    if not levels_left:
+        raise CorruptData(f"object {key.hex()} is not a node of a tree (too many levels)")
+    for first, child in found:
         for position, row in enumerate(_leaf_rows(child, get_blob, levels_left - 1)):
             if position == 0 and isinstance(row, list) and len(row) > 1 and _sort_key(row) != first:
                 raise CorruptData(f"tree {key.hex()}: node {child.hex()} does not begin with {first!r}")
             yield row
+
+
+def _node(key: bytes, data: bytes) -> tuple[int, list[Any]]:
+    """Its kind, and its rows, not yet checked; or, of an inner one, the first sort key and the key of each node."""
+    try:
+        node = msgpack.unpackb(data, raw=False, unicode_errors="surrogateescape", strict_map_key=True)
+        kind, found = node
+        if kind == LEAF and isinstance(found, list):
+            return LEAF, found
+        inner = [(first, child) for first, child in found if isinstance(first, str) and _is_key(child)]
+        if kind != INNER or len(inner) != len(found):
+            raise ValueError("an unknown kind of node")
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise CorruptData(f"object {key.hex()} is not a node of a tree ({error})") from error
+    return INNER, inner
 
 
 def _check_row(key: bytes, row: Any) -> None:

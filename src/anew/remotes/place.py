@@ -1,0 +1,72 @@
+"""The contract of what a remote lies on, and which class keeps it for which URL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from anew.errors import UsageError
+from anew.remotes.config import RemoteConfig
+from anew.store.objects.record import Buffer
+
+TEMPORARY = ".tmp"
+
+
+class Item(NamedTuple):
+    """A file as it is listed. `mark` changes when the file is written again; "" where the service has none."""
+
+    size: int
+    mark: str
+
+
+class Place(Protocol):
+    """Where files lie under relative names with `/`. Safe for threads. docs/architecture.md says what it has to keep.
+
+    Raises NotFound for a file that is not there, Unreachable for what may work when it is tried again, StoreFull for
+    no space, StoreError for the rest; none of them before something is asked of it.
+    """
+
+    writable: bool
+
+    def list(self) -> dict[str, Item]:
+        """Every file, but for those on their way; none where nothing was ever written."""
+
+    def read(self, name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes from `start` up to `end`, in pieces; fewer where the file is shorter."""
+
+    def write(self, name: str, parts: Sequence[Buffer]) -> None:
+        """Whole or not at all; what was there is replaced."""
+
+    def write_new(self, name: str, data: bytes) -> bool:
+        """The same where nothing is there; False, and nothing changed, where something is."""
+
+    def delete(self, name: str) -> None:
+        """Nothing, where it is not there."""
+
+    def close(self) -> None: ...
+
+
+def open_place(remote: RemoteConfig) -> Place:
+    """Raises MissingExtra, UsageError."""
+    scheme, colon, _ = remote.where.partition("://")
+    if not colon:
+        from anew.remotes.folder import Folder
+
+        return Folder(remote.where)
+    if scheme in ("s3", "gs", "az"):
+        from anew.remotes.cloud import Cloud
+
+        return Cloud(remote.where, remote.options)
+    if scheme in ("http", "https"):
+        from anew.remotes.http import Http
+
+        return Http(remote.where)
+    if scheme in ("ssh", "sftp"):
+        from anew.remotes.ssh import Ssh
+
+        return Ssh(remote.where)
+    if scheme in ("webdav", "webdavs"):
+        from anew.remotes.webdav import WebDav
+
+        return WebDav(remote.where)
+    raise UsageError(f"{remote.where}: {scheme}:// is not known")

@@ -1,0 +1,149 @@
+"""A remote on a WebDAV server; user and password from ~/.netrc."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from anew.errors import MissingExtra, NotFound, StoreError, StoreFull, Unreachable
+from anew.remotes.http import credentials
+from anew.remotes.place import TEMPORARY, Item
+from anew.store.objects.record import Buffer
+
+_PIECE_SIZE = 1 << 20
+_TIMEOUT_S = 120.0
+
+
+class WebDav:
+    """Files are put beside and moved, since a PUT that breaks off may leave half a file."""
+
+    writable = True
+
+    def __init__(self, url: str) -> None:
+        try:
+            import httpx
+            from webdav4 import client
+        except ImportError:
+            raise MissingExtra("webdav4", "webdav") from None
+        self.url = url
+        self._httpx: Any = httpx
+        self._webdav: Any = client
+        address = url.replace("webdav", "http", 1)
+        self._client: Any = client.Client(address, auth=credentials(address), timeout=_TIMEOUT_S, retry=False)
+        self._made: set[str] = set()
+
+    def list(self) -> dict[str, Item]:
+        found: dict[str, Item] = {}
+        folders = [""]
+        with self._translated(""):
+            while folders:
+                folder = folders.pop()
+                try:
+                    entries = self._client.ls(folder, detail=True)
+                except self._webdav.ResourceNotFound:
+                    continue
+                for entry in entries:
+                    name = entry["name"].strip("/")
+                    if entry["type"] == "directory":
+                        if name != folder:
+                            folders.append(name)
+                    elif not name.endswith(TEMPORARY):
+                        mark = entry.get("etag") or entry.get("modified") or ""
+                        found[name] = Item(int(entry["content_length"] or 0), str(mark))
+        return found
+
+    def read(self, name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        headers = {"accept-encoding": "identity"}
+        if start or end is not None:
+            headers["range"] = f"bytes={start}-{'' if end is None else end - 1}"
+        with self._translated(name):
+            address = self._client.join_url(name)
+            with self._client.http.stream("GET", address, headers=headers) as answer:
+                if answer.status_code == 416:
+                    return
+                answer.raise_for_status()
+                skipped = 0 if answer.status_code == 206 else start
+                left = None if end is None else end - start
+                for piece in answer.iter_bytes(_PIECE_SIZE):
+                    data = piece[skipped:]
+                    skipped -= len(piece) - len(data)
+                    if left is not None:
+                        data = data[:left]
+                        left -= len(data)
+                    if data:
+                        yield data
+                    if left == 0:
+                        return
+
+    def write(self, name: str, parts: Sequence[Buffer]) -> None:
+        with self._translated(name):
+            self._client.move(self._put_beside(name, parts), name, overwrite=True)
+
+    def write_new(self, name: str, data: bytes) -> bool:
+        with self._translated(name):
+            temporary = self._put_beside(name, [data])
+            try:
+                self._client.move(temporary, name, overwrite=False)
+            except self._webdav.ResourceAlreadyExists:
+                self._client.remove(temporary)
+                return False
+        return True
+
+    def delete(self, name: str) -> None:
+        try:
+            with self._translated(name):
+                self._client.remove(name)
+        except NotFound:
+            pass
+
+    def close(self) -> None:
+        self._client.http.close()
+
+    def _put_beside(self, name: str, parts: Sequence[Buffer]) -> str:
+        folder, _, base = name.rpartition("/")
+        self._make(folder)
+        temporary = f"{folder}/.{base}.{os.urandom(6).hex()}{TEMPORARY}".lstrip("/")
+        body = bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
+        self._client.http.put(self._client.join_url(temporary), content=body).raise_for_status()
+        return temporary
+
+    def _make(self, folder: str) -> None:
+        """Every folder above, the remote's own too; those that are there are answered with 405."""
+        parts = folder.split("/") if folder else []
+        for depth in range(len(parts) + 1):
+            path = "/".join(parts[:depth])
+            if path not in self._made:
+                answer = self._client.http.request("MKCOL", self._client.join_url(path, add_trailing_slash=True))
+                if answer.status_code not in (201, 301, 405):
+                    answer.raise_for_status()
+                self._made.add(path)
+
+    @contextmanager
+    def _translated(self, name: str) -> Iterator[None]:
+        where = f"{self.url}/{name}" if name else self.url
+        try:
+            yield
+        except self._webdav.ResourceNotFound as error:
+            raise NotFound(f"{where} does not exist") from error
+        except self._webdav.HTTPError as error:
+            raise _answered(where, error.status_code) from error
+        except self._httpx.HTTPStatusError as error:
+            raise _answered(where, error.response.status_code) from error
+        except self._httpx.HTTPError as error:
+            raise Unreachable(f"{where} does not answer: {error}") from error
+        except self._webdav.ClientError as error:
+            raise StoreError(f"{where}: {error}") from error
+
+
+def _answered(where: str, status: int) -> NotFound | StoreError | Unreachable:
+    if status == 404:
+        return NotFound(f"{where} does not exist")
+    if status in (401, 403):
+        return StoreError(f"{where}: not allowed ({status}); put user and password for it into ~/.netrc")
+    if status in (413, 507):
+        return StoreFull(f"{where}: the server has no space for it ({status})")
+    if status in (408, 423, 425, 429) or status >= 500:
+        return Unreachable(f"{where} answers {status}: try again later")
+    return StoreError(f"{where} answers {status}")
