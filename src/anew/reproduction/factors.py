@@ -120,10 +120,20 @@ def text_diff(name: str, before: str | None, after: str | None, old: Objects, ne
         except (AnewError, UnicodeDecodeError):
             return ""
     old_lines, new_lines = (text.splitlines() for text in texts)
-    shown = list(difflib.unified_diff(old_lines, new_lines, f"a/{name}", f"b/{name}", lineterm="", n=2))
+    placed = _in_place(old_lines, new_lines)
+    if placed:
+        # Lines that stand in many places (the figures of a table) lead difflib astray: told apart by where they stand.
+        old_lines, new_lines = ([f"{at}\0{line}" for at, line in enumerate(side)] for side in (old_lines, new_lines))
+    told = difflib.unified_diff(old_lines, new_lines, f"a/{name}", f"b/{name}", lineterm="", n=2)
+    shown = [line[0] + line.partition("\0")[2] if placed and "\0" in line else line for line in told]
     if len(shown) > _MOST_DIFF_LINES:
         shown = [*shown[:_MOST_DIFF_LINES], f"… {len(shown) - _MOST_DIFF_LINES} more lines"]
     return "\n".join(shown)
+
+
+def _in_place(old: list[str], new: list[str]) -> bool:
+    """Whether lines were changed where they stand: as many as before, and no more than a quarter of them others."""
+    return len(old) == len(new) and sum(a != b for a, b in zip(old, new, strict=True)) * 4 <= len(old)
 
 
 def _data(a: Record, b: Record) -> Iterator[Cause]:
