@@ -507,3 +507,24 @@ def test_autostage(twins: Twins) -> None:
     twins.write("d/a", "1")
     twins.both("add", "d")
     assert twins.ours.git("status", "--short") == twins.theirs.git("status", "--short")
+
+
+def test_names_that_are_no_utf8_are_told_and_harm_nothing(shared: Shared) -> None:
+    ours = shared.ours
+    ours.write("d/a", "1")
+    ours.run("add", "-q", "d")
+    ours.write(os.fsdecode(b"d/bad\xff"), "x")
+    for words in (["add", "d"], ["add", os.fsdecode(b"d/bad\xff")]):
+        assert "not UTF-8" in ours.run(*words, code=1).stderr
+    assert ours.json("status", "--json") == {"d.dvc": [{"changed outs": {"d": "modified"}}]}
+    assert os.fsdecode(b"d/bad\xff") in ours.run("data", "status", "--granular").stdout
+    ours.write(os.fsdecode(b"d/bad\xff"), "nowhere else")
+    ours.run("checkout", code=255)
+    ours.run("checkout", "-f")
+    shared.clean()
+
+
+def test_what_is_neither_file_nor_folder_is_told(shared: Shared) -> None:
+    (shared.root / "d").mkdir()
+    os.mkfifo(shared.root / "d/pipe")
+    assert "neither a file nor a folder" in shared.ours.run("add", "d", code=1).stderr

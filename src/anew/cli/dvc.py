@@ -27,6 +27,9 @@ def main(words: list[str]) -> int:
     """Run one command; its exit code."""
     arguments = parse(words)
     arguments.verb = ALIASES.get(arguments.verb, arguments.verb)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="surrogateescape")  # a name that is no UTF-8 is printed as the bytes it is
     try:
         if arguments.cd:
             os.chdir(arguments.cd)
