@@ -11,7 +11,7 @@ import stat as modes
 
 from anew.errors import CorruptData, DvcError, NotFound
 from anew.protocols.dvc import manifest
-from anew.protocols.dvc.durable import umask, write_all
+from anew.protocols.dvc.durable import write_all
 from anew.protocols.dvc.hashes import CHUNK_SIZE, Objects, fold
 from anew.store.objects.disk import flush_files, refused
 
@@ -39,7 +39,6 @@ class Cache:
         self.links = list(links)
         self._folders: set[str] = set()
         self._written: list[str] = []
-        self._umask = umask()
         self._kind: str | None = None
 
     def path(self, md5: str, legacy: bool = False) -> str:
@@ -160,9 +159,9 @@ class Cache:
 
     def _finish(self, fd: int, temporary: str, md5: str, legacy: bool) -> None:
         path = self.path(md5, legacy)
-        if self._umask & MODE or self.group or modes.S_IMODE(os.fstat(fd).st_mode) != MODE:
-            os.fchmod(fd, MODE)
         stat = os.fstat(fd)
+        if modes.S_IMODE(stat.st_mode) != MODE:  # the umask, or a temporary file that had to be read again
+            os.fchmod(fd, MODE)
         os.close(fd)
         folder = os.path.dirname(path)
         if folder not in self._folders:
