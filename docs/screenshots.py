@@ -132,7 +132,9 @@ COLUMNS = [("col", name) for name in ("metrics.val/accuracy", "metrics.val/loss"
 
 def filled(folder: Path) -> tuple[dict[str, str], str]:
     """Makes the runs, every third of them run anew; gives the store's environment, and where a verdict stands."""
-    environ = {**os.environ, "ANEW_STORE": str(folder / ".anew")}
+    # Several threads take longer than one over nets as small as these.
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    environ = {**os.environ, "ANEW_STORE": str(folder / ".anew"), **threads}
 
     def anew(*words: str) -> Any:
         done = subprocess.run(

@@ -167,3 +167,10 @@ def test_hostile_descriptions_run_nothing_and_ask_for_nothing(
         mine = [url for url in wanted if url.startswith(host) or url.endswith("/api/v1/runs")]
         context.close()
     assert asked == [] and mine == []
+
+
+def test_what_is_drawn_takes_the_theme_of_the_page(opened: Open, described: Served) -> None:
+    page = opened(f"/runs/{described.runs[0]}?tab=data&file=wrote:bars.json", "dark", address=described.address)
+    expect(_frame(page, "bars").get_by_text("Rising")).to_have_css("fill", "rgb(230, 233, 231)")
+    page.emulate_media(color_scheme="light")
+    expect(_frame(page, "bars").get_by_text("Rising")).not_to_have_css("fill", "rgb(230, 233, 231)")

@@ -24,7 +24,7 @@ const [leastPixels, usualPixels, mostPixels] = [60, 440, 1600];
 const patienceMs = 20_000;
 
 function lookOf(shade: string) {
-  return { dark: shade === "dark", text: css("--text"), muted: css("--muted"), line: css("--line") };
+  return { dark: shade === "dark", surface: css("--surface"), text: css("--text"), muted: css("--muted"), line: css("--line") };
 }
 
 export default function Drawing({ library, spec, label }: Props) {

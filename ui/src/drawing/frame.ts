@@ -3,6 +3,8 @@
 /** The colours of the page around: what is drawn fits in where it sets none of its own. */
 export interface Look {
   dark: boolean;
+  /** Drawn under it, so that what is saved is read anywhere. */
+  surface: string;
   text: string;
   muted: string;
   line: string;

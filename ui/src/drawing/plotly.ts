@@ -16,13 +16,13 @@ function record(value: unknown): Part {
 }
 
 /** A layout's template with the page's colours, which the layout's own stand above. */
-function fitted(layout: Part, { dark, text, muted, line }: Look): Part {
+function fitted(layout: Part, { dark, surface, text, muted, line }: Look): Part {
   if (!dark) return layout;
   if (layout.paper_bgcolor !== undefined || layout.plot_bgcolor !== undefined) return { paper_bgcolor: "#fff", ...layout };
   const template = record(layout.template);
   const base = record(template.layout);
   const axis = (name: string) => ({ ...record(base[name]), gridcolor: line, linecolor: muted, zerolinecolor: muted, tickcolor: muted });
-  const clear = { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { ...record(base.font), color: text } };
+  const clear = { paper_bgcolor: surface, plot_bgcolor: surface, font: { ...record(base.font), color: text } };
   return { ...layout, template: { ...template, layout: { ...base, ...clear, xaxis: axis("xaxis"), yaxis: axis("yaxis") } } };
 }
 

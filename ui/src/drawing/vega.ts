@@ -11,13 +11,13 @@ async function refuse(): Promise<never> {
 const closed = { ...loader(), load: refuse, http: refuse, file: refuse, sanitize: refuse };
 
 /** The page's colours as a config, which a description's own stands above; one with a ground of its own needs none. */
-function fitted(spec: Record<string, unknown>, { dark, text, muted, line }: Look): object {
+function fitted(spec: Record<string, unknown>, { dark, surface, text, muted, line }: Look): object {
   const own = spec.config as Record<string, unknown> | undefined;
   if (spec.background !== undefined || own?.background !== undefined) return {};
-  if (!dark) return { background: null };
+  if (!dark) return {};
   const guide = { labelColor: muted, titleColor: text };
   const axis = { ...guide, domainColor: muted, tickColor: muted, gridColor: line };
-  return { background: null, axis, legend: guide, header: guide, title: { color: text, subtitleColor: muted }, view: { stroke: line }, text: { color: text, fill: text }, rule: { color: muted, stroke: muted } };
+  return { background: surface, axis, legend: guide, header: guide, title: { color: text, subtitleColor: muted }, view: { stroke: line }, text: { color: text, fill: text }, rule: { color: muted, stroke: muted } };
 }
 
 drawWhenAsked(async (spec, place, look) => {
