@@ -179,3 +179,19 @@ def test_a_kill_at_any_moment_leaves_a_project_to_go_on_with(shared: Shared) -> 
     shared.theirs.run("pull", "-q")
     shared.clean()
     assert {n: d for n, (d, _) in tree(data).items()} == content(KILLS)
+
+
+def test_gc_takes_away_what_a_killed_process_left(shared: Shared) -> None:
+    ours = shared.ours
+    ours.write("f", "1")
+    ours.run("add", "-q", "f")
+    base = shared.root / ".dvc/cache/files/md5"
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    old, fresh, living = (base / f".anew-{pid}-{n}.tmp" for n, pid in enumerate((gone.pid, gone.pid, os.getpid())))
+    for path in (old, fresh, living):
+        path.write_text("half")
+    for path in (old, living):
+        os.utime(path, (time.time() - 2 * 24 * 3600,) * 2)
+    ours.run("gc", "-q", "-w", "-f")
+    assert not old.exists() and fresh.exists() and living.exists()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SMALL_SIZE = 1 << 20  # read in one go
 MODE = 0o444
 _FICLONE = 0x40049409
+_STALE_S = 24 * 3600
 _REST, _REST_OF_FOLDER = 30, 34  # characters of a file's name, in a folder of two
 _CANT_LINK = frozenset(
     {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOTTY, errno.EINVAL, errno.EACCES}
@@ -241,7 +242,9 @@ class Cache:
                         yield folder + name
 
     def clean(self) -> None:
-        """Remove what killed processes of ours left: temporary files whose process is gone."""
+        """Remove what killed processes of ours left. A day old, for another machine may share the cache."""
+        import time
+
         base = f"{self.root}/files/md5"
         for name in _names(base):
             parts = name.split("-")
@@ -252,7 +255,8 @@ class Cache:
                 and not os.path.exists(f"/proc/{parts[1]}")
             ):
                 try:
-                    os.unlink(f"{base}/{name}")
+                    if time.time() - os.stat(f"{base}/{name}").st_mtime > _STALE_S:
+                        os.unlink(f"{base}/{name}")
                 except OSError:
                     pass
 
