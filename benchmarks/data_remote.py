@@ -4,7 +4,7 @@
 
 Into a folder: push all, push again with nothing new, pull into an empty clone with its checkout. `cp -r` of the same
 files is the machine's limit. DVC (where it is installed) does the same with fewer files, scaled to ours.
-With --s3-files, the same over S3 (Ceph's radosgw, or moto): requests are counted at the client.
+With --s3-files, the same over S3 (Ceph's radosgw, or moto): requests are those in its log.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -50,22 +51,39 @@ def say(what: str, spent: tuple[float, float], scale: float = 1.0, more: str = "
     print(f"{what:34} {spent[0]:8.2f} s CPU {spent[1]:8.2f} s wall{scaled}{more}", flush=True)
 
 
-def anew(work: Path, source: Path, url: str, options: list[str], title: str) -> None:
+class Requests:
+    """How many a server has noted in its log since the last look; nothing without one."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder, self._seen = folder, 0
+
+    def new(self) -> str:
+        if self._folder is None:
+            return ""
+        time.sleep(1)  # what it has to say is on its way
+        lines = [line for file in self._folder.glob("*log") for line in file.read_text("utf-8", "replace").splitlines()]
+        count = sum(1 for line in lines if re.search(r'"(GET|PUT|POST|DELETE|HEAD) /bucket', line))
+        new, self._seen = count - self._seen, count
+        return f"   {new} requests"
+
+
+def anew(work: Path, source: Path, url: str, options: list[str], asked: Requests) -> None:
     one, two = work / "one", work / "two"
     for folder in (one, two):
         folder.mkdir()
     os.rename(source, one / "data")
     run([*ANEW, "add", "data"], one)
     run([*ANEW, "remote", "add", "origin", url, *options], one)
-    say(f"anew push, {title}", run([*ANEW, "push"], one))
-    say("anew push, nothing to push", run([*ANEW, "push"], one))
+    asked.new()
+    say("anew push", run([*ANEW, "push"], one), more=asked.new())
+    say("anew push, nothing to push", run([*ANEW, "push"], one), more=asked.new())
     for name in (".anewconfig", "data.anew"):
         shutil.copy(one / name, two / name)
-    say("anew pull into an empty clone", run([*ANEW, "pull"], two))
+    say("anew pull into an empty clone", run([*ANEW, "pull"], two), more=asked.new())
     os.rename(one / "data", source)
 
 
-def dvc(work: Path, source: Path, url: str, scale: float, options: list[list[str]]) -> None:
+def dvc(work: Path, source: Path, url: str, scale: float, options: list[list[str]], asked: Requests) -> None:
     one, two = work / "dvc-one", work / "dvc-two"
     one.mkdir()
     shutil.copytree(source, one / "data")
@@ -74,12 +92,13 @@ def dvc(work: Path, source: Path, url: str, scale: float, options: list[list[str
     run([*DVC, "remote", "add", "-q", "-d", "origin", url], one)
     for words in options:
         run([*DVC, "remote", "modify", "-q", "origin", *words], one)
-    say("dvc push", run([*DVC, "push", "-q"], one), scale)
-    say("dvc push, nothing to push", run([*DVC, "push", "-q"], one), scale)
+    asked.new()
+    say("dvc push", run([*DVC, "push", "-q"], one), scale, asked.new())
+    say("dvc push, nothing to push", run([*DVC, "push", "-q"], one), scale, asked.new())
     two.mkdir()
     shutil.copytree(one / ".dvc", two / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
     shutil.copy(one / "data.dvc", two / "data.dvc")
-    say("dvc pull into an empty clone", run([*DVC, "pull", "-q"], two), scale)
+    say("dvc pull into an empty clone", run([*DVC, "pull", "-q"], two), scale, asked.new())
 
 
 def to_folder(work: Path, count: int, dvc_count: int) -> None:
@@ -87,11 +106,11 @@ def to_folder(work: Path, count: int, dvc_count: int) -> None:
     make(work / "source", count)
     say("cp -r", run(["cp", "-r", "source", "copy"], work))
     shutil.rmtree(work / "copy")
-    anew(work, work / "source", str(work / "shared"), [], "all")
+    anew(work, work / "source", str(work / "shared"), [], Requests())
     if dvc_count and importlib.util.find_spec("dvc"):
         print(f"-- DVC, {dvc_count:,} files")
         make(work / "few", dvc_count)
-        dvc(work, work / "few", str(work / "dvc-shared"), count / dvc_count, [])
+        dvc(work, work / "few", str(work / "dvc-shared"), count / dvc_count, [], Requests())
 
 
 def to_s3(work: Path, count: int, dvc_count: int) -> None:
@@ -117,11 +136,12 @@ def to_s3(work: Path, count: int, dvc_count: int) -> None:
         print(f"-- {count:,} files of {SIZE} bytes, to S3 ({type(server).__name__})")
         make(work / "source", count)
         options = ["--set", f"endpoint={endpoint}", "--set", "region=us-east-1"]
-        anew(work, work / "source", "s3://bucket/anew", options, "all")
+        asked = Requests(server.folder)
+        anew(work, work / "source", "s3://bucket/anew", options, asked)
         if dvc_count and importlib.util.find_spec("dvc_s3"):
             print(f"-- DVC, {dvc_count:,} files")
             make(work / "few", dvc_count)
-            dvc(work, work / "few", "s3://bucket/dvc", count / dvc_count, [["endpointurl", endpoint]])
+            dvc(work, work / "few", "s3://bucket/dvc", count / dvc_count, [["endpointurl", endpoint]], asked)
     finally:
         server.end()
 

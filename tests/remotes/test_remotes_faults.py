@@ -224,6 +224,53 @@ def test_where_the_line_is_dead_it_is_said(tmp_path: Path, monkeypatch: pytest.M
         two.pull()
 
 
+def test_large_content_that_came_in_part_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off after any number of records, the store has no manifest without its chunks."""
+    shared = tmp_path / "shared"
+    one = Machine(tmp_path / "one", shared)
+    fill(one, 1, files=3, large=900_000)
+    one.add()
+    one.push()
+    put = Objects.put_records
+    for most in range(0, 24, 3):
+        two = Machine(tmp_path / f"two{most}", shared)
+        left = [most]
+
+        def refusing(self: Objects, records: Iterable[tuple[bytes, bytes]], left: list[int] = left) -> None:
+            for one in records:
+                left[0] -= 1
+                if left[0] < 0:
+                    raise StoreFull("no space to write: of this test")
+                put(self, [one])
+
+        with monkeypatch.context() as patch, pytest.raises(StoreFull):
+            patch.setattr(Objects, "put_records", refusing)
+            two.pull()
+        assert two.holds()
+
+
+def test_what_a_fetch_that_broke_off_brought_stands_in_nobody_s_way(tmp_path: Path) -> None:
+    """A version whose content came in part only: gc goes on, and a pull completes it."""
+    from anew.remotes.fetch import take_in
+    from anew.retention import collect
+
+    shared = tmp_path / "shared"
+    one, two = Machine(tmp_path / "one", shared), Machine(tmp_path / "two", shared)
+    fill(one, 1, files=60, large=200_000)
+    one.add()
+    one.push()
+    with one.work() as work, two.work() as other, two.remote() as remote:
+        remote.look()
+        take_in(other.datasets, remote.versions("data"))
+        tree = list(work.objects.tree_parts(remote.versions("data")[1].digest))
+        came = [bytes.fromhex(digest) for digest in tree[::2]] + [bytes.fromhex(remote.versions("data")[1].digest)]
+        other.objects.put_records((key, record) for key, _, _, record in work.objects.records(came))
+    collect(two.store, 0.0)
+    collect(two.store, 0.0)
+    two.pull()
+    assert contents(two.root / "data") == contents(one.root / "data") and two.holds()
+
+
 def test_what_came_is_not_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The store refuses the write of one record in the midst: those before it are there for the next try."""
     from anew.remotes.fetch import Fetch

@@ -9,9 +9,11 @@ from anew.data.datasets import Datasets, Version
 from anew.errors import CorruptData, NotFound
 from anew.remotes.download import Came, Download
 from anew.remotes.remote import Remote
-from anew.remotes.walk import pieces, walk
+from anew.remotes.walk import Tree, pieces, walk
 from anew.store.objects import Objects
 from anew.store.objects.record import MANIFEST
+
+_LARGE_AT_ONCE = 4096  # files whose manifests are in memory
 
 
 class Fetch:
@@ -20,12 +22,13 @@ class Fetch:
     def __init__(self, remote: Remote, objects: Objects) -> None:
         self.remote, self.objects = remote, objects
         self._download = Download(remote.place, remote.inventory, remote.jobs, remote.tally)
-        self._manifests: list[bytes] = []  # that came
+        # A manifest goes into the store behind the chunks it names, so that one that is there is never without them.
+        self._held: dict[bytes, tuple[bytes, bytes]] = {}  # manifests that came: content, record
 
     def version(self, version: Version) -> None:
         """All that a version is made of is in the store, flushed. Raises CorruptData, NotFound; what came stays."""
         try:
-            self._manifests = []
+            self._held = {}
             tree = walk(bytes.fromhex(version.digest), self._read)
             if (tree.count, tree.size) != (version.files, version.size):
                 raise CorruptData(
@@ -33,19 +36,31 @@ class Fetch:
                     "has "
                     f"{tree.count:,} of {tree.size:,}: it is not what it says"
                 )
-            self._bring(list(tree.files))
-            self._bring(pieces(tree, self._manifests, self._read))
+            large = tree.large
+            self._bring(list(tree.files.keys() - set(large)))
+            self._settle(tree, list(self._held))
+            for start in range(0, len(large), _LARGE_AT_ONCE):
+                part = large[start : start + _LARGE_AT_ONCE]
+                self._bring(part)
+                self._settle(tree, part)
         finally:
             self.objects.flush()
+
+    def _settle(self, tree: Tree, keys: list[bytes]) -> None:
+        """What these are made of, then themselves."""
+        self._bring(pieces(tree, keys, self._read))
+        self.objects.put_records((key, record) for key, (_, record) in self._held.items())
+        self._held = {}
 
     def _read(self, keys: list[bytes]) -> Iterator[tuple[bytes, int, bytes]]:
         """What the store has of these, once what it lacked has come."""
         self._bring(keys)
-        for key, kind, content, _ in self.objects.records(keys):
+        yield from ((key, MANIFEST, self._held[key][0]) for key in keys if key in self._held)
+        for key, kind, content, _ in self.objects.records([key for key in keys if key not in self._held]):
             yield key, kind, content
 
     def _bring(self, keys: list[bytes]) -> None:
-        lacking = self.objects.lacking(keys)
+        lacking = [key for key in self.objects.lacking(keys) if key not in self._held]
         if lacking and (failed := self._download.bring(lacking, self._take)):
             key, why = next(iter(failed.items()))
             said = f"{len(failed):,} objects can't be had from {self.remote.name}, the first {key.hex()[:12]}…: {why}"
@@ -54,8 +69,8 @@ class Fetch:
             )
 
     def _take(self, came: list[Came]) -> None:
-        self._manifests += [key for key, kind, _, _ in came if kind == MANIFEST]
-        self.objects.put_records((key, record) for key, _, _, record in came)
+        self._held |= {key: (content, bytes(record)) for key, kind, content, record in came if kind == MANIFEST}
+        self.objects.put_records((key, record) for key, kind, _, record in came if kind != MANIFEST)
 
 
 @dataclass

@@ -122,7 +122,7 @@ class Push:
                 f"not all of {version.label} is in this store: `anew fetch {version.label}` brings it, or push from "
                 f"where it was made ({error})"
             ) from error
-        return tree.nodes, [*pieces(tree, (), self._read), *tree.files]
+        return tree.nodes, [*pieces(tree, tree.large, self._read), *tree.files]
 
     def _read(self, keys: list[bytes]) -> Iterator[tuple[bytes, int, bytes]]:
         for key, kind, content, _ in self.objects.records(keys):

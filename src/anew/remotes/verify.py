@@ -103,7 +103,7 @@ class Verify:
         """Whether all that a version needs is there, and good."""
         try:
             tree: Tree = walk(bytes.fromhex(version.digest), self._read)
-            keys = [*tree.nodes, *tree.files, *pieces(tree, (), self._read)]
+            keys = [*tree.nodes, *tree.files, *pieces(tree, tree.large, self._read)]
         except CorruptData as error:
             yield RemoteProblem("missing", version.label, f"{version.label}: {error}")
             return

@@ -22,6 +22,11 @@ class Tree:
     count: int
     size: int
 
+    @property
+    def large(self) -> list[bytes]:
+        """The files that are kept in chunks."""
+        return [key for key, size in self.files.items() if size > WHOLE_SIZE_MAX]
+
 
 def walk(root: bytes, read: Read) -> Tree:
     """Raises CorruptData for what is no tree, and what `read` raises."""
@@ -46,12 +51,11 @@ def walk(root: bytes, read: Read) -> Tree:
     return Tree(nodes, files, count, size)
 
 
-def pieces(tree_of: Tree, others: Iterable[bytes], read: Read) -> list[bytes]:
-    """The segments and chunks of large files, and of `others` that are known to be manifests."""
-    large = [key for key, size in tree_of.files.items() if size > WHOLE_SIZE_MAX]
+def pieces(tree_of: Tree, keys: list[bytes], read: Read) -> list[bytes]:
+    """The segments and chunks of those of `keys` that are manifests."""
     segments: list[bytes] = []
     chunks: list[bytes] = []
-    for key, kind, content in read(list(dict.fromkeys([*large, *others]))):
+    for key, kind, content in read(keys):
         if kind == MANIFEST:
             where = f"object {key.hex()}"
             if manifest.content_size(content, where) != tree_of.files.get(key, -1):

@@ -358,21 +358,37 @@ class Objects:
     def keys_of(self, digests: Iterable[str], trees: Iterable[str]) -> set[bytes]:
         """The keys of all records that these objects, and all that is in these trees, are made of.
 
-        What is not stored is left out. CorruptData where that can't be told.
+        What is not stored is left out, such as what a fetch that broke off did not bring. CorruptData where that can't
+        be told.
         """
+        from anew.store.objects import tree
+
         found: set[bytes] = set()
         waiting = [_key(digest) for digest in digests]
-        for top in trees:
-            if self._packs.find(_key(top)):
-                waiting += [_key(part) for part in self.tree_parts(top)]
+        nodes = [_key(top) for top in trees]
+        while nodes:
+            key = nodes.pop()
+            if key not in found and self._packs.find(key):
+                found.add(key)
+                inner, files = tree.parts(key, self._get_blob(key))
+                nodes += inner
+                waiting += [file for file, _ in files]
         for key in waiting:
             if key not in found and self._packs.find(key):
                 found.add(key)
                 if self._packs.peek(key)[0] == MANIFEST:
-                    content, where = self._packs.read(key)[1], self._packs.where(key)
-                    found.update(manifest.segments(content, where))
-                    found.update(chunk for chunk, _ in manifest.chunks(content, self._get_blob, where))
+                    found.update(self._pieces(key))
         return found
+
+    def _pieces(self, key: bytes) -> Iterator[bytes]:
+        """Segments and chunks that a manifest names; of segments that are not stored, no chunks."""
+        where = self._packs.where(key)
+        segments, chunks = manifest.listed(self._packs.read(key)[1], where)
+        yield from segments
+        yield from chunks
+        for segment in segments:
+            if self._packs.find(segment):
+                yield from manifest.entries(self._get_blob(segment), where)
 
     def condemn(self, named: Collection[bytes], grace_s: float, *, note: bool = True) -> Garbage:
         """See `sweep.condemn`."""
