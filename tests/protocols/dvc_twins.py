@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from protocols.dvc_warm import Warm
+
 ODD_NAMES = [
     "na me", 'q"uo\'te', "new\nline", "😀 é", "-dash", "true", "123", "a: b #c", "*star[1]?", "back\\slash", "~tilde",
     "tab\tin", ".hidden", "1e5", "x" * 120, "words " * 18 + "end", "#hash", "!bang", "100%", "a,b",
@@ -27,7 +29,12 @@ class Side:
         self.root, self.environ, self.tool = root, environ, tool
 
     def run(self, *words: str, cwd: str = ".", code: int | None = 0) -> subprocess.CompletedProcess[str]:
-        return self.call([*self.tool, *words], cwd, code)
+        if self.tool != DVC:
+            return self.call([*self.tool, *words], cwd, code)
+        done = WARM.run(list(words), self.root / cwd, self.environ)
+        if code is not None:
+            assert done.returncode == code, f"dvc {words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
 
     def call(self, command: list[str], cwd: str = ".", code: int | None = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -155,6 +162,7 @@ def environment(home: Path) -> dict[str, str]:
 
 ANEW = [sys.executable, "-m", "anew", "dvc"]
 DVC = [sys.executable, "-m", "dvc"]
+WARM = Warm()
 
 
 def make_twins(tmp_path: Path, start: bool = True) -> Twins:
