@@ -145,6 +145,7 @@ def test_media_over_steps(opened: Open, rich: Served) -> None:
 def test_code_as_it_ran_against_its_commit_and_another_run(opened: Open, rich: Served) -> None:
     page = _part(opened, rich, "code")
     files = page.get_by_role("region", name="Files").get_by_role("button")
+    expect(files.nth(1)).to_be_visible()
     assert [text.split() for text in files.all_inner_texts()][:2] == [["train.py", "entry"], ["helpers.py", "ran"]]
     files.nth(1).click()
     expect(page.get_by_role("region", name="helpers.py").first).to_contain_text("return x + x")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -33,6 +34,7 @@ class WebDav:
         address = url.replace("webdav", "http", 1)
         self._client: Any = client.Client(address, auth=credentials(address), timeout=_TIMEOUT_S, retry=False)
         self._made: set[str] = set()
+        self._making = threading.Lock()
 
     def list(self) -> dict[str, Item]:
         found: dict[str, Item] = {}
@@ -110,15 +112,24 @@ class WebDav:
         return temporary
 
     def _make(self, folder: str) -> None:
-        """Every folder above, the remote's own too; those that are there are answered with 405."""
+        """Every folder above, the remote's own too; those that are there are answered with 405.
+
+        Some servers fail where two make one folder at once: one thread does it here, and asks again in case that
+        another machine was at it.
+        """
         parts = folder.split("/") if folder else []
-        for depth in range(len(parts) + 1):
-            path = "/".join(parts[:depth])
-            if path not in self._made:
-                answer = self._client.http.request("MKCOL", self._client.join_url(path, add_trailing_slash=True))
-                if answer.status_code not in (201, 301, 405):
-                    answer.raise_for_status()
-                self._made.add(path)
+        with self._making:
+            for path in ("/".join(parts[:depth]) for depth in range(len(parts) + 1)):
+                if path not in self._made:
+                    answer = self._mkcol(path)
+                    if answer.status_code >= 500:
+                        answer = self._mkcol(path)
+                    if answer.status_code not in (201, 301, 405):
+                        answer.raise_for_status()
+                    self._made.add(path)
+
+    def _mkcol(self, path: str) -> Any:
+        return self._client.http.request("MKCOL", self._client.join_url(path, add_trailing_slash=True))
 
     @contextmanager
     def _translated(self, name: str) -> Iterator[None]:
