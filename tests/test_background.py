@@ -7,9 +7,8 @@ import subprocess
 import sys
 import threading
 
-from tests.projects import Project
-
 from anew import background
+from projects import Project
 
 LOOKS = """
 import os, pathlib, signal, sys

@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.projects import Project
 
 from anew.githooks import _BEGIN
+from projects import Project
 
 
 def git(project: Project, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.projects import Project
+from projects import Project
 
 PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "version-data.md"
 GROW = """

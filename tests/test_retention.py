@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.projects import Project
 
 from anew.data.workspace import Workspace
 from anew.errors import CorruptData
@@ -23,6 +22,7 @@ from anew.retention import collect
 from anew.store.location import Store
 from anew.store.objects import Objects
 from anew.store.objects.sweep import condemned
+from projects import Project
 
 
 def bytes_of(folder: Path) -> int:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.projects import Project
 
 from anew.api import open_index
 from anew.lineage import graph
 from anew.models.registry import Registry
 from anew.store.ledger import Ledger
 from anew.store.location import Store
+from projects import Project
 
 
 def datasets(project: Project, run: str) -> list[dict[str, Any]]:
