@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from anew.data import pointer as pointers
-from anew.data.datasets import Dataset, Datasets, Version, default_name
+from anew.data.datasets import Datasets, Version, default_name
 from anew.data.facts import facts_of
 from anew.data.pointer import Pointer
 from anew.errors import Conflict, NotFound, StoreError, UsageError
@@ -70,10 +70,8 @@ class Workspace:
         else:
             yield from pointers.find(path)
 
-    def add(
-        self, path: Path, name: str | None = None, message: str = "", run_id: str = "", *, point: bool = True
-    ) -> tuple[Version, bool]:
-        """Make a version of what is at `path`; whether it is a new one. `point`: leave a pointer beside it.
+    def add(self, path: Path, name: str | None = None, message: str = "", run_id: str = "") -> tuple[Version, bool]:
+        """Make a version of what is at `path`, and leave a pointer beside it; whether it is a new version.
 
         Raises NotFound, UsageError for what can't be added, Conflict where no name is given and the path's last part
         names other data already.
@@ -93,9 +91,8 @@ class Workspace:
         )  # fmt: skip
         self.objects.flush()
         version, new = self.datasets.add(version)
-        if point:
-            Pointer(path, name, found.digest, kind, found.size, found.files).write()
-            _ignore_in_git(path)
+        Pointer(path, name, found.digest, kind, found.size, found.files).write()
+        _ignore_in_git(path)
         return version, new
 
     def state(self, pointer: Pointer) -> State:
@@ -280,9 +277,6 @@ class Workspace:
         """Stop versioning what lies there; the data stays, and so do its versions."""
         pointer.file.unlink()
         _unignore_in_git(pointer.path)
-
-    def all(self) -> list[Dataset]:
-        return self.datasets.all()
 
 
 def _home(version: Version) -> str:

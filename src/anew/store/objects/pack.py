@@ -195,9 +195,6 @@ class PackWriter:
         except CorruptData:
             pass  # the writer died here; nothing can refer to what comes after
 
-    def _end(self) -> int:
-        return max((offset + HEADER.size + stored for offset, stored in self.entries.values()), default=len(MAGIC))
-
     def _sync(self, fd: int) -> None:
         self._raise_poison()
         try:
