@@ -85,10 +85,11 @@ class Workspace:
         if before is not None and before.only:
             raise Conflict(f"{path} is a partial checkout of {before.dataset}: check all of it out before you add it")
         found = self._take(path, kind, nodes=None)
+        latest = self.datasets.find(name).latest()
+        facts = facts_of(path) if latest is None or latest.digest != found.digest else latest.facts
         version = Version(
-            name, 0, found.digest, kind, found.size, found.files, self._relative(path), message,
-            facts_of(path), run_id,
-        )  # fmt: skip
+            name, 0, found.digest, kind, found.size, found.files, self._relative(path), message, facts, run_id
+        )
         self.objects.flush()
         version, new = self.datasets.add(version)
         Pointer(path, name, found.digest, kind, found.size, found.files).write()
