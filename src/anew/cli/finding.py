@@ -224,7 +224,7 @@ def diff(arguments: argparse.Namespace) -> int:
     """What differs between two runs: factors, settings, results; or between two versions of data."""
     from anew.cli import versioning
 
-    if versioning.is_about_data([arguments.a, arguments.b]):
+    if versioning.is_version(arguments.a):
         return versioning.diff(arguments)
     from anew.reproduction.why import why
 

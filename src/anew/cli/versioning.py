@@ -178,9 +178,9 @@ def untrack(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def is_about_data(words: list[str]) -> bool:
-    """Whether two arguments of `anew diff` name versions of data: the first has a colon or an @, and is no run."""
-    return bool(set(words[0]) & {":", "@"}) and not words[0].startswith("best:")
+def is_version(word: str) -> bool:
+    """Whether an argument of `anew diff` names a version of data: it has a colon or an @, and is no run."""
+    return bool(set(word) & {":", "@"}) and not word.startswith("best:")
 
 
 def diff(arguments: argparse.Namespace) -> int:
