@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from anew._version import __version__
 from anew.errors import CorruptData, NotFound, StoreError, Unreachable, UsageError
-from anew.remotes.place import Item
+from anew.remotes.place import Item, part_of
 from anew.store.objects.record import Buffer
 
 CONTENTS = "contents.json"
@@ -74,17 +74,8 @@ class Http:
             raise StoreError(f"{url} may not be read ({answer.status}): put user and password for it into ~/.netrc")
         if answer.status not in (200, 206):
             raise StoreError(f"{url} answers {answer.status} {answer.reason}")
-        left = None if end is None else end - start
-        for piece in answer.stream(_PIECE_SIZE, decode_content=False):
-            data = piece[skipped:]
-            skipped -= len(piece) - len(data)
-            if left is not None:
-                data = data[:left]
-                left -= len(data)
-            if data:
-                yield data
-            if left == 0:
-                return
+        pieces = answer.stream(_PIECE_SIZE, decode_content=False)
+        yield from part_of(pieces, skipped, None if end is None else end - start)
 
     def write(self, name: str, parts: Sequence[Buffer]) -> None:
         self._refuse()

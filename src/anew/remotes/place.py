@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from anew.errors import UsageError
@@ -44,6 +44,20 @@ class Place(Protocol):
         """Nothing, where it is not there."""
 
     def close(self) -> None: ...
+
+
+def part_of(pieces: Iterable[bytes], skipped: int, count: int | None) -> Iterator[bytes]:
+    """The `count` bytes (None: all) behind the first `skipped`: of an answer by a server that may not know ranges."""
+    for piece in pieces:
+        data = piece[skipped:]
+        skipped -= len(piece) - len(data)
+        if count is not None:
+            data = data[:count]
+            count -= len(data)
+        if data:
+            yield data
+        if count == 0:
+            return
 
 
 def open_place(remote: RemoteConfig) -> Place:

@@ -10,7 +10,7 @@ from typing import Any
 
 from anew.errors import MissingExtra, NotFound, StoreError, StoreFull, Unreachable
 from anew.remotes.http import credentials
-from anew.remotes.place import TEMPORARY, Item
+from anew.remotes.place import TEMPORARY, Item, part_of
 from anew.store.objects.record import Buffer
 
 _PIECE_SIZE = 1 << 20
@@ -67,17 +67,8 @@ class WebDav:
                     return
                 answer.raise_for_status()
                 skipped = 0 if answer.status_code == 206 else start
-                left = None if end is None else end - start
-                for piece in answer.iter_bytes(_PIECE_SIZE):
-                    data = piece[skipped:]
-                    skipped -= len(piece) - len(data)
-                    if left is not None:
-                        data = data[:left]
-                        left -= len(data)
-                    if data:
-                        yield data
-                    if left == 0:
-                        return
+                pieces = answer.iter_bytes(_PIECE_SIZE)
+                yield from part_of(pieces, skipped, None if end is None else end - start)
 
     def write(self, name: str, parts: Sequence[Buffer]) -> None:
         with self._translated(name):
