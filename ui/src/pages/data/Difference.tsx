@@ -66,7 +66,8 @@ function TableChanges({ old, fresh }: { old: DataVersion; fresh: DataVersion }) 
   );
 }
 
-function Column({ name, word, tone }: { name: string; word: string; tone: string }) {
+/** What became of one column of a table. */
+export function Column({ name, word, tone }: { name: string; word: string; tone: string }) {
   return (
     <>
       <dt>column</dt>

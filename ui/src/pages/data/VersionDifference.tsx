@@ -6,6 +6,7 @@ import { Heads } from "../../parts/Heads";
 import { Skeleton } from "../../parts/States";
 import { WideTable } from "../../parts/WideTable";
 import type { DatasetDifference, TableDifference } from "../../schema";
+import { Column } from "./Difference";
 
 type FileChange = DatasetDifference["files"][number];
 type Shift = TableDifference["shifts"][number];
@@ -98,17 +99,6 @@ function Table({ table }: { table: TableDifference }) {
       )}
       {table.shifts.length > 0 && <Shifts shifts={table.shifts} />}
     </div>
-  );
-}
-
-function Column({ name, word, tone }: { name: string; word: string; tone: string }) {
-  return (
-    <>
-      <dt>column</dt>
-      <dd>
-        <code>{name}</code> <span className={tone}>{word}</span>
-      </dd>
-    </>
   );
 }
 
