@@ -44,9 +44,9 @@ def _function(verb: str) -> Callable[[argparse.Namespace], int]:
     name = verb.replace("-", "_") + ("_" if verb in ("import", "list") else "")
     if name in globals():
         return globals()[name]  # type: ignore[no-any-return]
-    from anew.cli import dvc_more
+    from anew.cli import dvc_moving
 
-    return getattr(dvc_more, name)  # type: ignore[no-any-return]
+    return getattr(dvc_moving, name)  # type: ignore[no-any-return]
 
 
 def say(arguments: argparse.Namespace, *lines: str) -> None:
