@@ -6,6 +6,11 @@ import signal
 import threading
 
 
+def take_no_signals() -> None:
+    """Of the calling thread: what a pool has each of its threads do first. See `start`."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+
+
 def start(thread: threading.Thread) -> None:
     """Start a thread that takes no signals.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -10,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from anew import background
 from anew.errors import Unreachable
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ def each(function: Callable[[T], Any], items: Iterable[T], jobs: int, most_waiti
     Items are taken as they are needed: `most_waiting` of them, with what they hold in memory, exist at a time.
     """
     waiting: set[Future[Any]] = set()
-    pool = ThreadPoolExecutor(jobs, initializer=_take_no_signals)
+    pool = ThreadPoolExecutor(jobs, initializer=background.take_no_signals)
     try:
         for item in items:
             waiting.add(pool.submit(function, item))
@@ -68,7 +68,3 @@ def _some(waiting: set[Future[Any]]) -> set[Future[Any]]:
     for one in done:
         one.result()
     return left
-
-
-def _take_no_signals() -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
