@@ -51,11 +51,12 @@ def versions_read(
     version, and says `modified`.
     """
     known: dict[str, Pointer | None] = {}
+    listed: dict[str, frozenset[str]] = {}
     read: dict[Path, dict[str, str]] = {}
     found: dict[Path, Pointer] = {}
     for item in inputs:
         if item.get("digest") and not os.path.isabs(item["path"]):
-            pointer = _pointer_of(root, item["path"], known)
+            pointer = _pointer_of(root, item["path"], known, listed)
             if pointer is not None:
                 found[pointer.path] = pointer
                 below = os.path.relpath(root / item["path"], pointer.path)
@@ -71,18 +72,31 @@ def versions_read(
             yield {"dataset": said | {"source_type": "anew"}}
 
 
-def _pointer_of(root: Path, path: str, known: dict[str, Pointer | None]) -> Pointer | None:
-    """The pointer whose data holds `path`."""
+def _pointer_of(
+    root: Path, path: str, known: dict[str, Pointer | None], listed: dict[str, frozenset[str]]
+) -> Pointer | None:
+    """The pointer whose data holds `path`. A folder is listed once, however many files of it were read."""
     if path in ("", "."):
         return None
     if path not in known:
-        file = root / (path + pointers.SUFFIX)
-        try:
-            own = pointers.read(file) if file.is_file() else None
-        except AnewError:
-            own = None  # `anew status` tells of it; a run is recorded all the same
-        known[path] = own or _pointer_of(root, os.path.dirname(path), known)
+        folder, name = os.path.split(path)
+        if folder not in listed:
+            listed[folder] = _pointers_in(root / folder)
+        own = None
+        if name + pointers.SUFFIX in listed[folder]:
+            try:
+                own = pointers.read(root / (path + pointers.SUFFIX))
+            except AnewError:
+                pass  # `anew status` tells of it; a run is recorded all the same
+        known[path] = own or _pointer_of(root, folder, known, listed)
     return known[path]
+
+
+def _pointers_in(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(name for name in os.listdir(folder) if name.endswith(pointers.SUFFIX))
+    except OSError:
+        return frozenset()  # gone by now
 
 
 def _holds(objects: Objects, pointer: Pointer, files: dict[str, str]) -> bool:
