@@ -418,3 +418,12 @@ def test_verify_names_the_version_that_lost_something(work: Workspace, root: Pat
     assert [(p["kind"], p["where"]) for p in json.loads(out)["problems"] if p["kind"] == "dataset"] == [
         ("dataset", "data:v1")
     ]
+
+
+def test_verify_does_not_miss_what_was_never_brought_here(work: Workspace, root: Path) -> None:
+    (root / "data").write_text("kept")
+    version, _ = work.add(root / "data")
+    work.datasets.take(dataclasses.replace(version, number=7, digest="0" * 64))
+    child = run(root, "verify", "--json")
+    out, _ = child.communicate()
+    assert (json.loads(out)["problems"], child.returncode) == ([], 0)

@@ -100,13 +100,15 @@ def _lost_objects(store: Store, objects: Objects, kind: str) -> Iterator[dict[st
 
 
 def _lost_versions(store: Store, objects: Objects) -> Iterator[dict[str, str]]:
-    """Versions of data of which something is not in the store any more."""
+    """Versions of data, made here, of which something is not in the store any more; others may never have been."""
     from anew.data.datasets import Datasets
     from anew.errors import AnewError
     from anew.store.ledger import Ledger
 
     for dataset in Datasets(Ledger(store.ledger)).all():
         for version in dataset.versions.values():
+            if version.elsewhere:
+                continue
             try:
                 missing = objects.missing(objects.tree_parts(version.digest))
                 if not missing:

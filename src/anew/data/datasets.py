@@ -35,6 +35,7 @@ class Version:
     run_id: str = ""  # of the run that made it
     actor: str = ""
     created: float = 0.0  # seconds since 1970
+    elsewhere: bool = False  # whether another store made it: its content may be there only
 
     @property
     def label(self) -> str:
@@ -247,7 +248,7 @@ def version_of(name: str, body: Mapping[str, Any], entry: Mapping[str, Any]) -> 
     actor = (body.get("original") or {}).get("actor", entry["actor"])
     return Version(
         name, body["version"], body["digest"], body["kind"], body["size"], body["files"], body["path"], body["message"],
-        body["facts"], body["run"], actor, created,
+        body["facts"], body["run"], actor, created, "original" in body,
     )  # fmt: skip
 
 
