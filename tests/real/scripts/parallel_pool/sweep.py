@@ -25,4 +25,4 @@ if __name__ == "__main__":
         print(seed, value)
     print("best:", max(results, key=lambda r: r[1]))
     print("scores:", Parallel(n_jobs=2)(delayed(score)(v) for _, v in results))
-    print("pid", os.getpid(), "finished after", round(time.time() - start, 2), "seconds")
+    print("pid", os.getpid(), "finished after", round(time.time() - start, 6), "seconds")
