@@ -78,8 +78,10 @@ class AnewFileSystem(AbstractFileSystem):  # type: ignore[misc]
 
     def read_part(self, path: str, start: int, end: int) -> bytes:
         """The bytes of a file from `start` up to `end`, verified."""
+        version, _ = self._parts(path)
         try:
-            return b"".join(self._work.objects.iter_part(self.info(path)["digest"], start, end))
+            with version.reading():
+                return b"".join(self._work.objects.iter_part(self.info(path)["digest"], start, end))
         except AnewError as error:
             raise OSError(str(error)) from error
 
@@ -96,9 +98,10 @@ class AnewFileSystem(AbstractFileSystem):  # type: ignore[misc]
         known = self._lists.get(version.digest)
         if known is None:
             try:
-                known = {entry.path: entry for entry in self._work.objects.read_tree(version.digest)}
+                with version.reading():
+                    known = {entry.path: entry for entry in self._work.objects.read_tree(version.digest)}
             except AnewError as error:
-                raise OSError(f"{version.label}: {error}") from error
+                raise OSError(str(error)) from error
             self._lists[version.digest] = known
             if len(self._lists) > _MOST_VERSIONS:
                 self._lists.popitem(last=False)

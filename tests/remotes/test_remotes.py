@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -359,3 +361,23 @@ def test_pull_means_a_run_only_where_a_server_is_named(project: Project) -> None
     assert "127.0.0.1:9" in project.anew("pull", "last", code=1, **there).stderr
     assert "no dataset 'last'" in project.anew("pull", "last", code=1).stderr
     assert "no dataset 'last'" in project.anew("pull", "last", "--remote", "origin", code=1, **there).stderr
+
+
+def test_what_was_not_fetched_is_told_with_what_brings_it(project: Project, tmp_path: Path) -> None:
+    project.anew("remote", "add", "origin", "../shared")
+    for rows in (3, 4):
+        project.write("data/a.csv", "x,y\n" + "".join(f"{row},{row * rows}\n" for row in range(rows)))
+        project.anew("add", "data")
+    project.anew("push", "data:v1", "data:v2")
+    other = Project(tmp_path / "clone", tmp_path / "home2")
+    for name in (".anewconfig", "data.anew"):
+        other.write(name, (project.root / name).read_text())
+    other.anew("pull", "data")
+    for verb in (("diff", "data:v1", "v2"), ("cat", "data:v1"), ("cat", "data:v1/a.csv")):
+        said = other.anew(*verb, code=1).stderr
+        assert "data:v1 is not all here" in said and "`anew fetch data:v1` brings it" in said, said
+    read = [sys.executable, "-c", "import fsspec; print(fsspec.open('anew://data@v1/a.csv').open().read())"]
+    failed = subprocess.run(read, cwd=other.root, env=other.environ, capture_output=True, text=True)
+    assert failed.returncode and "`anew fetch data:v1` brings it" in failed.stderr
+    other.anew("fetch", "data:v1")
+    assert other.json("diff", "data:v1", "v2")["tables"][0]["rows"] == [3, 4]

@@ -144,12 +144,14 @@ def cat(arguments: argparse.Namespace) -> int:
     with workspace() as work:
         reference, _, path = arguments.path.partition("/")
         version = work.resolve(reference)
-        entries = list(work.objects.read_tree(version.digest))
+        with version.reading():
+            entries = list(work.objects.read_tree(version.digest))
         path = path.strip("/")
         found = next((e for e in entries if e.kind == "file" and (e.path == path or version.kind == "file")), None)
         if found is not None and not arguments.json:
-            for piece in work.objects.iter_bytes(found.digest):
-                sys.stdout.buffer.write(piece)
+            with version.reading():
+                for piece in work.objects.iter_bytes(found.digest):
+                    sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
             return OK
         below = [found] if found else [e for e in entries if not path or e.path.startswith(path + "/")]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from anew.data.datasets import Version
 from anew.data.facts import TABLES
-from anew.errors import MissingExtra
+from anew.errors import MissingExtra, NotFound
 from anew.store.objects import Entry, Objects
 
 if TYPE_CHECKING:
@@ -81,25 +81,36 @@ def difference(
         if both and os.path.splitext(path)[1].lower() in TABLES and len(tables) < _MOST_TABLES:
             assert old is not None and new is not None
             if old.digest != new.digest:
-                tables.append(_compared(objects, path, old, new, most_table_bytes))
+                tables.append(_compared(objects, path, (before, old), (after, new), most_table_bytes))
     return Difference(files, tables)
 
 
 def _pairs(objects: Objects, before: Version, after: Version) -> Iterator[tuple[str, Entry | None, Entry | None]]:
+    firsts = []
+    for version in (before, after):
+        with version.reading():
+            firsts.append(next(iter(objects.read_tree(version.digest)), None))
     if before.kind == after.kind == "file":  # whatever they were called
-        old, new = (next(iter(objects.read_tree(version.digest))) for version in (before, after))
+        old, new = firsts
+        assert old is not None and new is not None
         if (old.digest, old.executable) != (new.digest, new.executable):
             yield new.path, old, new
         return
     yield from objects.tree_differences(before.digest, after.digest)
 
 
-def _compared(objects: Objects, path: str, old: Entry, new: Entry, most_bytes: int) -> TableChange:
-    if max(old.size, new.size) > most_bytes:
+def _compared(
+    objects: Objects, path: str, old: tuple[Version, Entry], new: tuple[Version, Entry], most_bytes: int
+) -> TableChange:
+    if max(entry.size for _, entry in (old, new)) > most_bytes:
         return TableChange(path, untold=f"larger than {most_bytes >> 20:,} MiB: rows are not compared")
+    tables = []
     try:
-        return compare_tables(path, *(_read(path, objects.get_bytes(entry.digest)) for entry in (old, new)))
-    except MissingExtra as error:
+        for version, entry in (old, new):
+            with version.reading():
+                tables.append(_read(path, objects.get_bytes(entry.digest)))
+        return compare_tables(path, *tables)
+    except (MissingExtra, NotFound) as error:
         return TableChange(path, untold=str(error))
     except (ValueError, KeyError) as error:  # what pandas and pyarrow raise for what is no table
         return TableChange(path, untold=f"can't be read as a table: {str(error).partition(chr(10))[0][:200]}")

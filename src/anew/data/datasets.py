@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -40,6 +41,14 @@ class Version:
     @property
     def label(self) -> str:
         return f"{self.name}:v{self.number}"
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Say of content that is not in this store how it comes there. Raises NotFound."""
+        try:
+            yield
+        except NotFound as error:
+            raise NotFound(f"{self.label} is not all here, {error}; `anew fetch {self.label}` brings it") from None
 
 
 @dataclass(frozen=True)
