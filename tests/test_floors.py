@@ -9,9 +9,9 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "anew"
 FLOORS = [
-    "errors", "background", "nesting", "store", "index", "projects", "views", "models", "data", "remotes", "lineage",
-    "webhooks", "capture", "values", "live", "filesystem", "reproduction", "api", "sync", "githooks", "retention",
-    "demo", "hub", "routes", "transfer", "protocols", "server", "cli",
+    "errors", "background", "nesting", "yamltext", "store", "index", "projects", "views", "models", "data", "remotes",
+    "lineage", "webhooks", "capture", "values", "live", "filesystem", "reproduction", "api", "sync", "githooks",
+    "retention", "pipeline", "demo", "hub", "routes", "transfer", "protocols", "server", "cli",
 ]  # fmt: skip
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if "boot" not in path.parts and "scripts" not in path.parts)
 

@@ -11,6 +11,7 @@
     │   ├── CorruptData        1  bytes that fail their checksum, or don't follow the format
     │   └── StoreFull          1  no space, or no permission to take it
     ├── Unreachable            1  a server that does not answer, or not now
+    ├── PipelineError          1  a pipeline's files don't say what is to be done, or a stage of it failed
     ├── DvcError               1  a DVC project, or a request to one, is not what DVC takes
     │   ├── NoDvcProject       1  no DVC project here; `anew dvc` exits with DVC's 253
     │   └── DvcConfigError     1  its configuration; 251
@@ -73,6 +74,10 @@ class StoreFull(StoreError):
 
 
 class Unreachable(AnewError):
+    pass
+
+
+class PipelineError(AnewError):
     pass
 
 

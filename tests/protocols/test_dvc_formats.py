@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from anew import yamltext
 from anew.errors import CorruptData, DvcError
-from anew.protocols.dvc import manifest, yamltext
+from anew.protocols.dvc import manifest
 from anew.protocols.dvc.ignore import Ignore
 from anew.protocols.dvc.stages import load_pipeline, load_pointer
 
@@ -201,13 +202,14 @@ def test_a_name_that_is_no_utf8_is_told() -> None:
 
 def test_pipeline_outputs_come_with_what_the_lock_knows() -> None:
     text = """
+vars: [{name: z}]
 stages:
   train:
     cmd: python t.py
     deps: [a]
     outs:
     - m.pkl
-    - logs/${item.name}.txt:
+    - logs/${name}.txt:
         cache: false
     metrics: [{s.json: {cache: false}}]
   many:
@@ -226,13 +228,14 @@ stages:
     cmd: c
     outs: [{path: o-x, hash: md5, md5: bb, size: 2}]
 """
-    train, many = load_pipeline("/p/dvc.yaml", text, lock)
+    train, many, new = load_pipeline("/p/dvc.yaml", text, lock)
     assert [(out.written, out.md5, out.cached) for out in train.outs] == [
         ("m.pkl", "11111111111111111111111111111111a", True),
         ("logs/z.txt", "aa", False),
         ("s.json", None, False),
     ]
     assert many.name == "many@x" and many.outs[0].md5 == "bb" and not many.outs[0].pushed
+    assert new.name == "many@y" and new.outs[0].md5 is None
 
 
 def test_dvcignore_of_nested_folders(tmp_path: Any) -> None:

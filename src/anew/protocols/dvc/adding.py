@@ -301,7 +301,7 @@ def _write(project: Project, written: list[Stage], paths: list[str]) -> None:
 
 def write_lock_files(project: Project, changed: Iterable[Stage]) -> None:
     """What is known of the outputs of pipeline stages, into their `dvc.lock`."""
-    from anew.protocols.dvc import yamltext
+    from anew import yamltext
 
     by_file: dict[str, list[Stage]] = {}
     for stage in changed:

@@ -11,6 +11,7 @@ from anew.protocols.dvc.stages import inside
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
     from anew.protocols.dvc.git import Git
     from anew.protocols.dvc.project import Chosen, Project
@@ -82,6 +83,7 @@ def read_stages(git: Git, commit: str, below: str, root: str) -> list[Stage]:
         and not any(inside(name, other) for other in others)
     }
     contents = git.contents(wanted.values())
+    read = _reader(git, files, root)
     found: list[Stage] = []
     for name, digest in sorted(wanted.items()):
         text = contents[digest].decode(errors="replace")
@@ -90,8 +92,22 @@ def read_stages(git: Git, commit: str, below: str, root: str) -> list[Stage]:
         elif os.path.basename(name) == stages.PIPELINE:
             locked = wanted.get(os.path.splitext(name)[0] + ".lock")
             lock_text = contents[locked].decode(errors="replace") if locked else None
-            found += stages.load_pipeline(f"{root}/{name}", text, lock_text)
+            found += stages.load_pipeline(f"{root}/{name}", text, lock_text, read)
     return found
+
+
+def _reader(git: Git, files: dict[str, tuple[str, str]], root: str) -> Callable[[str], Any]:
+    """Reads data files of a commit, for the templates of its pipelines."""
+
+    def read(path: str) -> Any:
+        from anew.pipeline import params
+
+        mode, digest = files.get(os.path.relpath(os.path.abspath(path), root), ("", ""))
+        if not mode.startswith("100"):
+            return None
+        return params.parse(git.contents([digest])[digest].decode(errors="replace"), path)
+
+    return read
 
 
 def used(

@@ -133,7 +133,7 @@ class Project:
             if not os.path.exists(path):
                 raise NotFound(f"'{name}' does not exist")
             here = [stage for stage in self.stages if stage.path == path]
-            here = here or list(load_file(path))  # one that Git ignores, or that is in a folder of data
+            here = here or list(load_file(path, self.config))  # one that Git ignores, or that is in a folder of data
             return [Chosen(out) for stage in here for out in stage.outs]
         if recursive and os.path.isdir(path):
             return [Chosen(out) for out in self.outs if inside(out.stage.path, path)]
@@ -178,14 +178,15 @@ class Project:
         return os.path.relpath(path, self.cwd)
 
 
-def load_file(path: str) -> Iterator[Stage]:
+def load_file(path: str, config: Config | None = None) -> Iterator[Stage]:
     """The stages of one file."""
     text = _text(path)
     if path.endswith(stages.SUFFIX):
         yield stages.load_pointer(path, text)
     else:
         lock = os.path.splitext(path)[0] + ".lock"
-        yield from stages.load_pipeline(path, text, _text(lock) if os.path.exists(lock) else None)
+        parsing = config.merged().get("parsing") if config is not None else None
+        yield from stages.load_pipeline(path, text, _text(lock) if os.path.exists(lock) else None, None, parsing)
 
 
 def _text(path: str) -> str:
@@ -220,7 +221,7 @@ def workspace_stages(project: Project) -> Iterator[Stage]:
         for name in files:
             path = f"{folder}/{name}"
             if not rules or not _ignored(rules, path, False):
-                for stage in load_file(path):
+                for stage in load_file(path, project.config):
                     found.append(stage)
                     outs.update(out.path for out in stage.outs if not out.external)
         for name in sorted(folders, reverse=True):

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import re
 
+from anew import yamltext
 from anew.errors import DvcError
-from anew.protocols.dvc import manifest, yamltext
+from anew.protocols.dvc import manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
+
+    from anew.pipeline.definition import Definition
+    from anew.pipeline.templating import Read
 
 SUFFIX = ".dvc"
 PIPELINE = "dvc.yaml"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_TEMPLATE = re.compile(r"\$\{[^}]*\}")
 _TOP = frozenset({"md5", "wdir", "deps", "outs", "locked", "frozen", "meta", "always_changed", "desc", "cmd"})
 # In the order in which DVC writes those of an output that it makes anew.
 _FIELDS = ("md5", "size", "nfiles", "isexec")
@@ -87,7 +90,6 @@ class Stage:
         self.wdir = os.path.normpath(os.path.join(os.path.dirname(path), str(raw.get("wdir") or ".")))
         self.deps = [Entry(self, item) for item in raw.get("deps") or []]
         self.outs = [Out(self, item) for item in raw.get("outs") or []]
-        self.changed_command = False
 
     @property
     def frozen(self) -> bool:
@@ -97,6 +99,11 @@ class Stage:
     def is_data(self) -> bool:
         """Made by add or import: no command."""
         return self.name is None and not self.raw.get("cmd")
+
+    @property
+    def always_changed(self) -> bool:
+        """To be run each time: said so, or nothing tells whether it has to be."""
+        return bool(self.raw.get("always_changed") or (self.raw.get("cmd") and not self.deps and not self.outs))
 
     @property
     def is_import(self) -> bool:
@@ -139,6 +146,31 @@ class Stage:
         )
 
 
+class PipelineStage(Stage):
+    """A stage of a `dvc.yaml`. `entry` is what `dvc.lock` says of it, None while it says nothing."""
+
+    def __init__(self, path: str, definition: Definition, entry: dict[str, Any] | None) -> None:
+        rows: dict[str, dict[str, Any]] = {
+            part: {row["path"]: row for row in (entry or {}).get(part) or []} for part in ("outs", "deps")
+        }
+        told = ("frozen", "always_changed", "desc", "meta")
+        kept = {key: definition.data[key] for key in told if key in definition.data}
+        outs = [{**rows["outs"].get(out.path, {}), "path": out.path, **out.options} for out in definition.outs]
+        deps: list[dict[str, Any]] = [{**rows["deps"].get(written, {}), "path": written} for written in definition.deps]
+        raw = {"cmd": definition.command, "wdir": definition.wdir, "outs": outs, "deps": deps, **kept}
+        super().__init__(path, raw, name=definition.name)
+        self.definition, self.entry = definition, entry
+        self.params = definition.params
+
+    @property
+    def changed_command(self) -> bool:
+        return self.entry is not None and self.entry.get("cmd") != self.raw["cmd"]
+
+    @property
+    def always_changed(self) -> bool:
+        return super().always_changed and not self.params
+
+
 def load_pointer(path: str, text: str) -> Stage:
     """The stage of a `.dvc` file."""
     raw = yamltext.load(text, path)
@@ -156,66 +188,20 @@ def load_pointer(path: str, text: str) -> Stage:
     return Stage(path, raw, text)
 
 
-def load_pipeline(path: str, text: str, lock_text: str | None) -> Iterator[Stage]:
-    """The stages of a `dvc.yaml`, those of `foreach` and `matrix` as far as `dvc.lock` knows them."""
-    raw = yamltext.load(text, path)
-    if not isinstance(raw, dict):
-        raise DvcError(f"'{path}' validation failed: expected a dictionary.")
-    lock_path = os.path.splitext(path)[0] + ".lock"
-    lock = yamltext.load(lock_text, lock_path) if lock_text else {}
-    locked = (lock.get("stages") or {}) if isinstance(lock, dict) else {}
-    for name, definition in (raw.get("stages") or {}).items():
-        if not isinstance(definition, dict):
-            continue
-        if "foreach" in definition or "matrix" in definition:
-            body = definition.get("do") if "foreach" in definition else definition
-            for key, entry in locked.items():
-                if key.startswith(f"{name}@") and isinstance(body, dict):
-                    yield _stage(path, key, body, entry)
-        else:
-            yield _stage(path, name, definition, locked.get(name))
+def load_pipeline(
+    path: str, text: str, lock_text: str | None, read: Read | None = None, parsing: Mapping[str, Any] | None = None
+) -> Iterator[Stage]:
+    """The stages of a `dvc.yaml`, with what `dvc.lock` knows of them. `read` gives data of files seen from here."""
+    from anew.pipeline import definition, params
 
+    file = definition.load(text, os.path.relpath(path), read or params.read, parsing)
+    locked: dict[str, Any] = {}
+    if lock_text:
+        from anew.pipeline.lock import stages as locked_stages
 
-def _stage(path: str, name: str, definition: dict[str, Any], entry: dict[str, Any] | None) -> Stage:
-    flags = list(_flags(definition))
-    rows = {"outs": {}, "deps": {}} if not entry else {
-        part: {row["path"]: row for row in entry.get(part) or []} for part in ("outs", "deps")
-    }  # fmt: skip
-    outs = []
-    for written, more in flags:
-        if "${" not in written:
-            outs.append({**rows["outs"].get(written, {}), "path": written, **more})
-        else:
-            parts = [re.escape(part) for part in _TEMPLATE.split(written)]
-            fits = re.compile("[^/]+".join(parts) + "$")
-            outs += [{**row, **more} for there, row in rows["outs"].items() if fits.match(there)]
-    named = [str(written) for written in definition.get("deps") or []]
-    if any("${" in written for written in named):
-        deps = list(rows["deps"].values())
-    else:
-        deps = [{**rows["deps"].get(written, {}), "path": written} for written in named]
-    kept: dict[str, Any] = {
-        key: definition[key] for key in ("frozen", "always_changed", "desc", "meta") if key in definition
-    }
-    wdir = definition.get("wdir") or "."
-    stage = Stage(path, {"cmd": definition.get("cmd"), "wdir": wdir, "outs": outs, "deps": deps, **kept}, name=name)
-    command = definition.get("cmd")
-    stage.changed_command = (
-        bool(entry) and "${" not in str(command) and entry is not None and entry.get("cmd") != command
-    )
-    return stage
-
-
-def _flags(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each output of a stage with what `dvc.yaml` says of it."""
-    for part in ("outs", "metrics", "plots"):
-        for item in definition.get(part) or []:
-            if isinstance(item, str):
-                yield item, {}
-            elif isinstance(item, dict):
-                for written, more in item.items():
-                    chosen = more if isinstance(more, dict) else {}
-                    yield written, {key: chosen[key] for key in ("cache", "push", "remote", "persist") if key in chosen}
+        locked = locked_stages(lock_text, os.path.splitext(path)[0] + ".lock")
+    for one in file.stages():
+        yield PipelineStage(path, one, locked.get(one.name))
 
 
 def inside(path: str, folder: str) -> bool:

@@ -6,7 +6,7 @@ import os
 
 from anew.errors import CorruptData, NotFound
 from anew.protocols.dvc.folders import Reader, scan
-from anew.protocols.dvc.stages import inside
+from anew.protocols.dvc.stages import PipelineStage, inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ def _stage_status(project: Project, stage: Stage, group: list[Chosen], updates: 
             outs[one.out.shown(project.cwd, project.root)] = said
     if outs:
         rows.append({"changed outs": outs})
-    if stage.raw.get("always_changed"):
+    if stage.always_changed:
         rows.append("always changed")
     if stage.is_import:
         from anew.protocols.dvc.importing import stage_md5
 
         if stage.raw.get("md5") != stage_md5(stage):
             rows.append("changed checksum")
-    if stage.changed_command:
+    if isinstance(stage, PipelineStage) and stage.changed_command:
         rows.append("changed command")
     return rows
 

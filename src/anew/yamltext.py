@@ -13,6 +13,7 @@ from anew.errors import DvcError, MissingExtra
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*$")
@@ -48,17 +49,24 @@ def dump(data: Any) -> str:
 
 def rewrite(text: str, data: Any, name: str) -> str:
     """`text` made to say `data`, with its order, comments and style."""
+    return edited(text, lambda there: apply(data, there), name)
+
+
+def edited(text: str, change: Callable[[Any], None], name: str) -> str:
+    """`text` after `change` was made to the dict that it says, with its order, comments and style."""
     try:
         there = _Reader(text).document()
         if text == "".join(_lines(there, 0)):  # nothing but data in it: no comment, no style
-            apply(data, there)
+            change(there)
             return dump(there)
     except _Unfamiliar:
         pass
     there = _ruamel_load(text, name, "rt")
     if not there:
-        return dump(data)
-    apply(data, there)
+        there = {}
+        change(there)
+        return dump(there)
+    change(there)
     return _ruamel_dump(there)
 
 
