@@ -19,7 +19,7 @@ GENERAL_ERROR = 255
 # Verbs of which DVC reports errors itself, with 1; all others end with 255.
 _ONES = frozenset({
     "init", "add", "commit", "status", "remove", "move", "unprotect", "diff", "push", "pull", "fetch", "get", "import",
-    "import-url", "list", "update",
+    "import-url", "list", "update", "plots",
 })  # fmt: skip
 
 
@@ -276,6 +276,24 @@ def data(arguments: argparse.Namespace) -> int:
     from anew.cli.dvc_views import data
 
     return data(arguments)
+
+
+def metrics(arguments: argparse.Namespace) -> int:
+    from anew.cli.dvc_results import metrics
+
+    return metrics(arguments)
+
+
+def params(arguments: argparse.Namespace) -> int:
+    from anew.cli.dvc_results import params
+
+    return params(arguments)
+
+
+def plots(arguments: argparse.Namespace) -> int:
+    from anew.cli.dvc_plots import plots
+
+    return plots(arguments)
 
 
 def diff(arguments: argparse.Namespace) -> int:

@@ -333,6 +333,75 @@ def _diff(parser: argparse.ArgumentParser) -> None:
     _flag(parser, "--hide-missing", help="without what is not in the cache")
 
 
+def _actions(parser: argparse.ArgumentParser, **helps: str) -> list[argparse.ArgumentParser]:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)
+    found: list[argparse.ArgumentParser] = []
+    found += [actions.add_parser(name, help=help_, description=help_) for name, help_ in helps.items()]
+    for one in found:
+        _common(one)
+    return found
+
+
+def _results(parser: argparse.ArgumentParser, what: str) -> None:
+    """The options of a diff of metrics or parameters."""
+    parser.add_argument("a_rev", nargs="?", default="HEAD", help="the older commit (default HEAD)")
+    parser.add_argument("b_rev", nargs="?", default="workspace", help="the newer commit; without, the workspace")
+    parser.add_argument("--targets", nargs="*", metavar="PATH", help=f"these files, be they {what} or not")
+    _flag(parser, "--all", help="those that did not change, too")
+    _flag(parser, "--json", help="as JSON")
+    _flag(parser, "--md", help="as a table in Markdown")
+    _flag(parser, "--no-path", help="without the files' names")
+
+
+def _precision(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--precision", type=int, metavar="N", help="so many digits after the point (default 5)")
+
+
+def _params(parser: argparse.ArgumentParser) -> None:
+    (diff,) = _actions(parser, diff="what changed between two commits, or since one")
+    _results(diff, "parameters")
+    _flag(diff, "--deps", help="only what stages depend on")
+
+
+def _metrics(parser: argparse.ArgumentParser) -> None:
+    show, diff = _actions(parser, show="the metrics", diff="what changed between two commits, or since one")
+    _targets(show, help="these files, be they metrics or not; folders: all in them")
+    _revisions(show)
+    _flag(show, "--json", help="as JSON")
+    _flag(show, "--md", help="as a table in Markdown")
+    _flag(show, "-R", "--recursive", help="taken, and without effect: folders are always looked into")
+    _precision(show)
+    _results(diff, "metrics")
+    _flag(diff, "-R", "--recursive", help="taken, and without effect: folders are always looked into")
+    _precision(diff)
+
+
+def _plots(parser: argparse.ArgumentParser) -> None:
+    show, diff, templates = _actions(
+        parser, show="draw plots", diff="draw plots of several commits over one another", templates="what draws a plot"
+    )
+    _targets(show, help="files, or names of plots in dvc.yaml; all of them without")
+    diff.add_argument("revisions", nargs="*", help="commits; one is compared with the workspace")
+    diff.add_argument("--targets", nargs="*", metavar="PATH", help="files, or names of plots in dvc.yaml")
+    templates.add_argument("template", nargs="?", help="show this one as JSON")
+    for one in (show, diff):
+        one.add_argument("-t", "--template", nargs="?", metavar="PATH", help="the name or file of a template")
+        one.add_argument("-x", metavar="FIELD", help="what goes along")
+        one.add_argument("-y", metavar="FIELD", help="what goes up")
+        one.add_argument(
+            "--no-header", dest="header", action="store_false", default=None, help="the first line of a table is data"
+        )
+        one.add_argument("--title", metavar="TEXT", help="what stands above")
+        one.add_argument("--x-label", metavar="TEXT", help="what stands below")
+        one.add_argument("--y-label", metavar="TEXT", help="what stands at the side")
+        one.add_argument("-o", "--out", metavar="PATH", help="the folder to write to (default dvc_plots)")
+        _flag(one, "--show-vega", help="print what Vega is to draw")
+        _flag(one, "--json", help="as JSON")
+        _flag(one, "--split", help="with --json: the template apart from what fills it")
+        _flag(one, "--open", help="open the page in the browser")
+        one.add_argument("--html-template", metavar="PATH", help="an own page, with {plot_divs} and {scripts} in it")
+
+
 def _none(parser: argparse.ArgumentParser) -> None:
     pass
 
@@ -348,6 +417,9 @@ VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "remote": ("name remotes, and set them up", _remotes),
     "data": ("what changed, since the last commit as well", _data),
     "diff": ("what changed between two commits, or since one", _diff),
+    "params": ("parameters, side by side", _params),
+    "metrics": ("metrics, and what became of them", _metrics),
+    "plots": ("draw what was measured", _plots),
     "get": ("download from another project, without tracking it", _get),
     "import": ("download from another project, and track that", _import),
     "import-url": ("download from an address, and track that", _import_url),

@@ -75,6 +75,20 @@ class Git:
     def commits(self, *words: str) -> list[str]:
         return self.ask("rev-list", *words, "--").decode().split()
 
+    def branch(self) -> str | None:
+        """The name of the branch that is checked out."""
+        out = self.ask("symbolic-ref", "--quiet", "--short", "HEAD", fine=(0, 1, 128))
+        return os.fsdecode(out).strip() or None
+
+    def names(self, pattern: str) -> list[str]:
+        """The names of references below `pattern`, sorted: branches of "refs/heads", tags of "refs/tags"."""
+        out = self.ask("for-each-ref", "--format=%(refname)", pattern)
+        return sorted(os.fsdecode(line)[len(pattern) + 1 :] for line in out.splitlines())
+
+    def is_dirty(self) -> bool:
+        """Whether a tracked file is not as the last commit has it."""
+        return bool(self.ask("status", "--porcelain", "--untracked-files=no"))
+
     def refs(self, *patterns: str) -> list[str]:
         """The commits at the tips of references."""
         out = self.ask("for-each-ref", "--format=%(objectname) %(*objectname) %(objecttype)", *patterns)

@@ -45,6 +45,7 @@ class Project:
         self.own = f"{self.tmp}/anew"  # may be deleted at any time
         self.cwd = os.getcwd()
         self.ignore = Ignore(root)
+        self.pipelines: list[str] = []  # the dvc.yaml files, known once `stages` was asked for
         self.scratch: dict[str, str] = {}  # folder of the workspace → where files on their way into it are made
 
     @classmethod
@@ -204,6 +205,7 @@ def workspace_stages(project: Project) -> Iterator[Stage]:
     their own are not looked into.
     """
     found: list[Stage] = []
+    read: list[str] = []
     outs: set[str] = set()
     doubtful = project.git is not None and (project.git.root != project.root or _has_global_ignores(project.git))
     patterns: set[str] = set()
@@ -221,6 +223,7 @@ def workspace_stages(project: Project) -> Iterator[Stage]:
         for name in files:
             path = f"{folder}/{name}"
             if not rules or not _ignored(rules, path, False):
+                read.append(path)
                 for stage in load_file(path, project.config):
                     found.append(stage)
                     outs.update(out.path for out in stage.outs if not out.external)
@@ -230,23 +233,25 @@ def workspace_stages(project: Project) -> Iterator[Stage]:
                 continue
             if not rules or not _ignored(rules, path, True):
                 todo.append(path)
-    if found and project.git is not None:
-        found = _not_hidden(found, project.git, project.root, patterns, doubtful)
-    yield from found
+    hidden: set[str] = set()
+    if read and project.git is not None:
+        hidden = _hidden(read, project.git, project.root, patterns, doubtful)
+    project.pipelines = [path for path in read if path.endswith(f"/{stages.PIPELINE}") and path not in hidden]
+    yield from (stage for stage in found if stage.path not in hidden)
 
 
-def _not_hidden(found: list[Stage], git: Git, root: str, patterns: set[str], doubtful: bool) -> list[Stage]:
-    """Those that Git does not ignore. Git is asked only if some pattern may fit, for that costs a process."""
-    paths = {path for stage in found for path in (stage.path, *_above(stage.path, root))}
+def _hidden(files: list[str], git: Git, root: str, patterns: set[str], doubtful: bool) -> set[str]:
+    """Those that Git ignores. It is asked only if some pattern may fit, for that costs a process."""
+    paths = {path for file in files for path in (file, *_above(file, root))}
     if patterns and not doubtful:
         from fnmatch import fnmatchcase
 
         names = {os.path.basename(path) for path in paths}
         doubtful = any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
     if not doubtful:
-        return found
-    hidden = git.ignored(paths)
-    return [stage for stage in found if not {stage.path, *_above(stage.path, root)} & hidden]
+        return set()
+    ignored = git.ignored(paths)
+    return {file for file in files if {file, *_above(file, root)} & ignored}
 
 
 def _listed(folder: str) -> tuple[list[str], list[str], set[str]]:
