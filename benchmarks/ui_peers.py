@@ -21,6 +21,7 @@ import json
 import math
 import os
 import random
+import re
 import signal
 import socket
 import statistics
@@ -37,7 +38,7 @@ from typing import Any
 _LIMIT_S = 45
 _SHAPES = {  # runs, metrics, points of each
     "anew": {"thousand": (1000, 10, 200), "table": (100_000, 10, 1), "many": (100, 1, 100_000), "long": (1, 1, 10**7)},
-    "mlflow": {"thousand": (1000, 10, 50), "table": (50_000, 2, 1), "many": (100, 1, 5000), "long": (1, 1, 500_000)},
+    "mlflow": {"thousand": (1000, 10, 50), "table": (50_000, 2, 1), "many": (100, 1, 500), "long": (1, 1, 500_000)},
     "trackio": {"thousand": (1000, 10, 50), "table": (1000, 10, 50), "many": (100, 1, 1000), "long": (1, 1, 100_000)},
     "aim": {"thousand": (300, 1, 20), "table": (300, 1, 20), "many": (100, 1, 500), "long": (1, 1, 50_000)},
 }
@@ -270,6 +271,15 @@ _CHARTS = {
 _TABLES = {"anew": "/runs", "mlflow": "/#/experiments/1/runs", "trackio": "/runs?project=bench", "aim": "/runs"}
 
 
+# The box to filter by, and what is asked of it.
+_FILTERS = {
+    "anew": ("[role=combobox]", "config.lr = 0.1"),
+    "mlflow": ("[data-testid=search-box]", "params.lr = '0.1'"),
+    "trackio": ("input[type=text]", "run 5"),
+    "aim": (".monaco-editor", "run.hparams.lr > 0.01"),
+}
+
+
 class Peer:
     """One page in one browser."""
 
@@ -332,13 +342,32 @@ class Peer:
         with self.page(address) as page:
             return self.painted(page, path)
 
+    @contextlib.contextmanager
+    def table(self) -> Iterator[Any]:
+        with served(self.name, self.folder, "table") as (address, _), self.page(address) as page:
+            page.goto(_TABLES[self.name])
+            page.get_by_text(re.compile(r"run \d+" if self.name != "aim" else "bench")).first.wait_for()
+            page.wait_for_timeout(4000)
+            yield page
+
+    def filter(self) -> list[float | None]:
+        """The longest task while a filter is typed, sent and answered."""
+        found: list[float | None] = []
+        box, asked = _FILTERS[self.name]
+        for _ in range(self.turns):
+            with self.table() as page:
+                page.locator(box).first.click()
+                page.evaluate("longest = 0")
+                page.keyboard.type(asked, delay=30)
+                page.keyboard.press("Enter")
+                page.wait_for_timeout(5000)
+                found.append(page.evaluate("longest"))
+        return found
+
     def wheel(self) -> list[float | None]:
         """The longest task while the wheel is turned over the table of runs."""
         found: list[float | None] = []
-        with served(self.name, self.folder, "table") as (address, _), self.page(address) as page:
-            page.goto(_TABLES[self.name])
-            page.get_by_text("run 9" if self.name != "aim" else "bench").first.wait_for()
-            page.wait_for_timeout(4000)
+        with self.table() as page:
             page.mouse.move(500, 600)
             for _ in range(self.turns):
                 page.evaluate("longest = 0")
@@ -356,11 +385,14 @@ class Peer:
                 return [None]
             page.wait_for_timeout(1000)
             for _ in range(self.turns):
+                if self.name == "aim":  # each zoom is asked for by its button
+                    page.locator(".icon-zoom-in").first.click()
                 box = page.locator(_ZOOMED[self.name]).first.bounding_box()
                 x, y = box["x"] + box["width"] * 0.3, box["y"] + box["height"] / 2
                 page.mouse.move(x, y)
                 page.mouse.down()
-                page.mouse.move(x + box["width"] * 0.4, y, steps=3)
+                # Aim zooms into a box, the others along the axis.
+                page.mouse.move(x + box["width"] * 0.4, y + 40 * (self.name == "aim"), steps=3)
                 page.evaluate("watch(performance.now())")
                 page.mouse.up()
                 found.append(page.evaluate("painted"))
@@ -376,7 +408,7 @@ class Peer:
             if self.painted(page, self.live_path) is None:
                 return [None]
             if self.name == "aim":
-                page.get_by_text("Live Update").locator("xpath=..").locator("input").first.check(force=True)
+                page.get_by_test_id("switcher").first.click()
             page.wait_for_timeout(3000)
             for _ in range(self.turns):
                 page.evaluate("watch(performance.now())")
@@ -450,6 +482,7 @@ def post(address: str, route: str, body: Any) -> Any:
 _FIGURES = {
     "first": ("first charts of many runs, from navigation", "thousand"),
     "wheel": ("longest task while the wheel turns over the table of runs", "table"),
+    "filter": ("longest task while the table of runs is filtered", "table"),
     "many": ("100 runs in one chart, from navigation", "many"),
     "zoom": ("a zoom into one long series", "long"),
     "live": ("a live point, from log to screen", "long"),
@@ -458,7 +491,11 @@ _FIGURES = {
 
 def figure(found: list[float | None]) -> str:
     known = [one for one in found if one is not None]
-    return f"{statistics.median(known):.0f} ({max(known):.0f})" if known else f"none in {_LIMIT_S} s"
+    if not known:
+        return f"none in {_LIMIT_S} s"
+    # A browser tells of no task below 50 ms.
+    middle, worst = (f"{one:.0f}" if one else "below 50" for one in (statistics.median(known), max(known)))
+    return f"{middle} ({worst})"
 
 
 def main() -> None:
