@@ -25,7 +25,12 @@ def git(project: Project, *words: str, code: int = 0) -> subprocess.CompletedPro
 def repository(project: Project) -> Project:
     git(project, "init", "-q", "-b", "main")
     said = project.json("init", "--git-hooks")
-    assert sorted(Path(path).name for path in said["hooks"]) == ["post-checkout", "post-merge", "pre-commit"]
+    assert sorted(Path(path).name for path in said["hooks"]) == [
+        "attributes",
+        "post-checkout",
+        "post-merge",
+        "pre-commit",
+    ]
     return project
 
 

@@ -19,6 +19,8 @@ from anew.errors import AnewError, Conflict, StoreError, UsageError
 from anew.store.location import find_store
 
 HOOKS = ("pre-commit", "post-checkout", "post-merge")
+MERGED = ("dvc.lock", "*.dvc")  # files of several entries, that lines tell nothing of
+_DRIVER = "merge.anew"
 LARGE_BYTES = 10 << 20  # more than that of one file is data, unless it is text that can be compared
 _BEGIN, _END = "# anew: begin", "# anew: end"
 _SHELLS = ("sh", "bash", "dash", "zsh")
@@ -35,7 +37,7 @@ class Refused:
 
 
 def install(top: Path) -> list[Path]:
-    """Put our block into each hook of the repository at `top`; the files that changed.
+    """Put our block into each hook of the repository at `top`, and have it merge DVC's files by us; what changed.
 
     Raises UsageError where there is no repository, Conflict for a hook of another language, StoreError.
     """
@@ -56,7 +58,30 @@ def install(top: Path) -> list[Path]:
                 changed.append(file)
         except OSError as error:
             raise StoreError(f"can't write {file}: {error.strerror}") from error
-    return changed
+    return changed + _install_merge(top)
+
+
+def _install_merge(top: Path) -> list[Path]:
+    """The driver, and which files it is for: in the repository's own configuration, which is no part of a commit."""
+    command = f"{shlex.quote(sys.executable)} -m anew git-hook merge %O %A %B %P"
+    _git(top, "config", f"{_DRIVER}.name", "stage by stage, and tracked folders file by file")
+    _git(top, "config", f"{_DRIVER}.driver", command)
+    file = _attributes(top)
+    old = file.read_text() if file.exists() else ""
+    lines = "".join(f"{pattern} merge=anew\n" for pattern in MERGED)
+    new = f"{_without_block(old)}{_BEGIN} (see `anew init --help`)\n{lines}{_END}\n"
+    if new == old:
+        return []
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(new)
+    except OSError as error:
+        raise StoreError(f"can't write {file}: {error.strerror}") from error
+    return [file]
+
+
+def _attributes(top: Path) -> Path:
+    return Path(_git(top, "rev-parse", "--path-format=absolute", "--git-path", "info/attributes").strip())
 
 
 def uninstall(top: Path) -> list[Path]:
@@ -73,6 +98,11 @@ def uninstall(top: Path) -> list[Path]:
             else:
                 file.write_text(left)
             changed.append(file)
+    file = _attributes(top)
+    if file.exists() and _BEGIN in (old := file.read_text()):
+        file.write_text(_without_block(old))
+        _git(top, "config", "--remove-section", _DRIVER)
+        changed.append(file)
     return changed
 
 

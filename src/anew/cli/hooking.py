@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from pathlib import Path
 
 from anew.cli import text
-from anew.errors import ERROR, OK
+from anew.errors import ERROR, OK, AnewError, UsageError
 from anew.store.location import find_store
 
 
@@ -30,9 +31,11 @@ def init(arguments: argparse.Namespace) -> int:
 
 
 def git_hook(arguments: argparse.Namespace) -> int:
-    """What a hook does; 1 stops a commit, and nothing else ever does."""
+    """What a hook does; 1 stops a commit, or leaves a merge to be finished by hand."""
     from anew import githooks
 
+    if arguments.hook == "merge":
+        return _merge(arguments)
     top = githooks.top_of(Path.cwd())
     if arguments.hook == "pre-commit":
         found = list(githooks.refused(top))
@@ -50,3 +53,23 @@ def git_hook(arguments: argparse.Namespace) -> int:
     for problem in [] if arguments.json else problems:
         print(f"anew: {problem}", file=sys.stderr)
     return OK
+
+
+def _merge(arguments: argparse.Namespace) -> int:
+    """Git's merge driver: of three files, and the path they are of, the second is made what both sides come to."""
+    from anew.protocols.dvc import merging
+
+    if len(arguments.rest) != 4:
+        raise UsageError("anew git-hook merge BASE OURS THEIRS PATH")
+    *files, path = arguments.rest
+    base, ours, theirs = (Path(file) for file in files)
+    try:
+        merged = merging.merge(path, *(file.read_text(encoding="utf-8") for file in (base, ours, theirs)))
+    except (AnewError, UnicodeDecodeError) as error:
+        print(f"anew: {path} is merged line by line: {error}", file=sys.stderr)
+        words = ["git", "merge-file", "-L", "ours", "-L", "before", "-L", "theirs", str(ours), str(base), str(theirs)]
+        return ERROR if subprocess.run(words, check=False).returncode else OK
+    ours.write_text(merged.text, encoding="utf-8")
+    for conflict in merged.conflicts:
+        print(f"anew: {path}: {conflict}", file=sys.stderr)
+    return ERROR if merged.conflicts else OK

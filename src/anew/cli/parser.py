@@ -188,10 +188,11 @@ def _versioning(verbs: Any) -> None:
     parser = _verb(verbs, "init", "hooking", "make the store here; with --git-hooks, have Git look after data, too")
     parser.add_argument(
         "--git-hooks", action=argparse.BooleanOptionalAction, default=None,
-        help="large binaries and the output of notebooks stay out of commits; a checkout or merge puts data in place",
+        help="large binaries and the output of notebooks stay out of commits; a checkout or merge puts data in place; "
+        "dvc.lock is merged stage by stage, a folder's .dvc file file by file",
     )  # fmt: skip
     parser = _verb(verbs, "git-hook", "hooking", "what Git calls")
-    parser.add_argument("hook", choices=["pre-commit", "post-checkout", "post-merge"])
+    parser.add_argument("hook", choices=["pre-commit", "post-checkout", "post-merge", "merge"])
     parser.add_argument("rest", nargs="*", help="what Git says to the hook")
     version = "NAME:VERSION: a dataset, and v3, latest, an alias or 8 characters of a digest"
     parser = _verb(verbs, "add", "versioning", "make a version of data: a file or folder, of any size")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from anew.protocols.dvc.history import Object
     from anew.protocols.dvc.project import Project
+    from anew.protocols.dvc.stages import Out
 
 _MANY = 500
 
@@ -96,6 +97,19 @@ def open_remote(project: Project, name: str | None = None) -> Remote:
     return Remote(name, os.path.abspath(url.removeprefix("file://")), group)
 
 
+def content(project: Project, out: Out, md5: str) -> bytes:
+    """An object of an output: from the cache, else from its remote, which the cache keeps. Raises NotFound."""
+    cache, one = project.cache, (md5, out.legacy)
+    try:
+        return cache.read(*one)
+    except (NotFound, CorruptData) as here:
+        try:
+            open_remote(project, out.raw.get("remote")).get(one, cache)
+        except (DvcError, CorruptData) as there:
+            raise NotFound(f"{here}; {there}") from there
+    return cache.read(*one)
+
+
 def _resolve(remotes: dict[str, dict[str, str]], name: str) -> tuple[str, bool]:
     """`remote://other/sub` is a folder of another remote."""
     url = remotes[name]["url"]
@@ -109,4 +123,4 @@ def _resolve(remotes: dict[str, dict[str, str]], name: str) -> tuple[str, bool]:
     return url, group
 
 
-__all__ = ["CorruptData", "Remote", "open_remote", "transfer"]
+__all__ = ["CorruptData", "Remote", "content", "open_remote", "transfer"]

@@ -9,7 +9,7 @@ import errno
 import os
 from functools import cached_property
 
-from anew.errors import CorruptData, DvcError, NotFound
+from anew.errors import DvcError, NotFound
 from anew.pipeline import params
 from anew.protocols.dvc import manifest
 from anew.protocols.dvc.history import members_of, stages_at
@@ -119,16 +119,16 @@ class Snapshot:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         return self._blob(target)
 
-    def _tracked(self, path: str) -> tuple[str, bool, Out] | None:
+    def _tracked(self, path: str) -> tuple[str, Out] | None:
         """The object that a path is in DVC's cache."""
         for at in (path, *_above(path)):
             out = self._tracked_outs.get(at)
             if out is None or not out.md5:
                 continue
             if at == path:
-                return None if out.is_folder else (out.md5, out.legacy, out)
+                return None if out.is_folder else (out.md5, out)
             md5 = self._members(out).get(path[len(at) + 1 :]) if out.is_folder else None
-            return (md5, out.legacy, out) if md5 else None
+            return (md5, out) if md5 else None
         return None
 
     def _members(self, out: Out) -> dict[str, str]:
@@ -136,24 +136,18 @@ class Snapshot:
         found = members_of(self.project)(out)
         if found is None and out.md5:
             try:
-                found = manifest.decode(self._cached(out.path, out.md5, out.legacy, out), out.path)
+                found = manifest.decode(self._cached(out.path, out.md5, out), out.path)
             except FileNotFoundError:
                 pass
         return found or {}
 
-    def _cached(self, path: str, md5: str, legacy: bool, out: Out) -> bytes:
-        from anew.protocols.dvc.remote import open_remote
+    def _cached(self, path: str, md5: str, out: Out) -> bytes:
+        from anew.protocols.dvc.remote import content
 
-        cache = self.project.cache
         try:
-            return cache.read(md5, legacy)
-        except (NotFound, CorruptData):
-            pass
-        try:
-            open_remote(self.project, out.raw.get("remote")).get((md5, legacy), cache)
-        except (DvcError, NotFound, CorruptData):
+            return content(self.project, out, md5)
+        except NotFound:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
-        return cache.read(md5, legacy)
 
     @cached_property
     def _pipelines(self) -> list[PipelineFile]:
