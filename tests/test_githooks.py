@@ -24,13 +24,8 @@ def git(project: Project, *words: str, code: int = 0) -> subprocess.CompletedPro
 @pytest.fixture
 def repository(project: Project) -> Project:
     git(project, "init", "-q", "-b", "main")
-    said = project.json("init", "--git-hooks")
-    assert sorted(Path(path).name for path in said["hooks"]) == [
-        "attributes",
-        "post-checkout",
-        "post-merge",
-        "pre-commit",
-    ]
+    names = sorted(Path(path).name for path in project.json("init", "--git-hooks")["hooks"])
+    assert names == ["attributes", "post-checkout", "post-merge", "pre-commit"]
     return project
 
 
