@@ -21,6 +21,7 @@ _ONES = frozenset({
     "init", "add", "commit", "status", "remove", "move", "unprotect", "diff", "push", "pull", "fetch", "get", "import",
     "import-url", "list", "update", "plots",
 })  # fmt: skip
+_PIPELINES = ("repro", "stage", "dag", "freeze", "unfreeze")
 
 
 def main(words: list[str]) -> int:
@@ -44,6 +45,10 @@ def _function(verb: str) -> Callable[[argparse.Namespace], int]:
     name = verb.replace("-", "_") + ("_" if verb in ("import", "list") else "")
     if name in globals():
         return globals()[name]  # type: ignore[no-any-return]
+    if verb in _PIPELINES:
+        from anew.cli import dvc_pipelines
+
+        return getattr(dvc_pipelines, name)  # type: ignore[no-any-return]
     from anew.cli import dvc_moving
 
     return getattr(dvc_moving, name)  # type: ignore[no-any-return]
@@ -106,15 +111,16 @@ def _check_add(arguments: argparse.Namespace) -> None:
         raise DvcError(wrong)
 
 
-def say_git(arguments: argparse.Namespace, project: Project, paths: Iterable[str]) -> None:
-    """What is to be told to Git, where that is not done by itself."""
+def say_git(arguments: argparse.Namespace, project: Project, paths: Iterable[str], ignores: bool = True) -> None:
+    """What is to be told to Git, where that is not done by itself; with `ignores`, the .gitignore files beside, too."""
     if arguments.quiet or project.git is None or project.config.switch("core", "autostage"):
         return
     from shlex import quote
 
     files = [*paths]
-    files += {file for path in files if os.path.exists(file := f"{os.path.dirname(path)}/.gitignore")}
-    names = " ".join(quote(os.path.relpath(path, project.cwd)) for path in files)
+    if ignores:
+        files += {file for path in files if os.path.exists(file := f"{os.path.dirname(path)}/.gitignore")}
+    names = " ".join(quote(os.path.relpath(path, project.cwd)) for path in dict.fromkeys(files))
     print(f"\nTo track the changes with git, run:\n\n\tgit add {names}")
     print("\nTo enable auto staging, run:\n\n\tanew dvc config core.autostage true")
 
@@ -166,7 +172,8 @@ def status(arguments: argparse.Namespace) -> int:
         if ignored:
             raise DvcError(f"The following options are meaningless for local status: {', '.join(ignored)}")
         chosen = project.choose(arguments.targets, arguments.recursive, arguments.with_deps)
-        found = status(project, chosen, arguments.updates)
+        outless = project.without_outs(arguments.targets, arguments.recursive)
+        found = status(project, chosen, arguments.updates, outless)
     project.save()
     if arguments.json:
         say_json(found)

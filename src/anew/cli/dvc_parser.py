@@ -402,6 +402,74 @@ def _plots(parser: argparse.ArgumentParser) -> None:
         one.add_argument("--html-template", metavar="PATH", help="an own page, with {plot_divs} and {scripts} in it")
 
 
+def _repro(parser: argparse.ArgumentParser) -> None:
+    _targets(parser, help="stages, dvc.yaml and .dvc files, folder/dvc.yaml:stage; by default dvc.yaml")
+    _flag(parser, "-f", "--force", help="run them even if nothing changed")
+    _flag(parser, "-i", "--interactive", help="ask before each stage")
+    _flag(parser, "-s", "--single-item", help="only the targets, not what they need")
+    _flag(parser, "-p", "--pipeline", help="everything that hangs together with the targets")
+    _flag(parser, "-P", "--all-pipelines", help="all stages of the project")
+    _flag(parser, "-R", "--recursive", help="all below the folders that are named")
+    _flag(parser, "--downstream", help="the targets and what needs them")
+    _flag(parser, "--force-downstream", help="run all that needs a stage that was run")
+    _flag(parser, "--pull", help="bring what is missing from the remote")
+    _flag(parser, "--allow-missing", help="what is only missing did not change")
+    _flag(parser, "--dry", help="only say what would be run")
+    for names, value, help_ in (
+        (("-k", "--keep-going"), "keep-going", "where a stage fails, go on with those that don't need it"),
+        (("--ignore-errors",), "ignore", "where a stage fails, go on with all others"),
+    ):
+        parser.add_argument(*names, dest="on_error", action="store_const", const=value, default="fail", help=help_)
+    _flag(parser, "--glob", help="targets may have wildcards")
+    _flag(parser, "--no-commit", help="put nothing into the cache yet")
+    _flag(parser, "--no-run-cache", help="run what was run before with the same, too")
+
+
+_STAGE_LISTS = (
+    (("-d", "--deps"), "a file or folder that it depends on"), (("-p", "--params"), "[FILE:]KEY,KEY of parameters"),
+    (("-o", "--outs"), "what it writes"), (("-O", "--outs-no-cache"), "what it writes and Git is to keep"),
+    (("--outs-persist",), "what it writes to again"), (("--outs-persist-no-cache",), "the same, kept by Git"),
+    (("-m", "--metrics"), "a file of metrics"), (("-M", "--metrics-no-cache"), "a file of metrics that Git is to keep"),
+    (("--plots",), "a file of plots"), (("--plots-no-cache",), "a file of plots that Git is to keep"),
+)  # fmt: skip
+
+
+def _stage(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)
+    one = actions.add_parser("add", help="write a stage into dvc.yaml", description="write a stage into dvc.yaml")
+    _common(one)
+    one.add_argument("-n", "--name", required=True, help="the stage's")
+    _flag(one, "-f", "--force", help="in the place of one of that name")
+    for names, help_ in _STAGE_LISTS:
+        one.add_argument(*names, action="append", default=[], metavar="PATH", help=help_)
+    one.add_argument("-w", "--wdir", metavar="PATH", help="the folder that the command is run in")
+    _flag(one, "--always-changed", help="to be run each time")
+    one.add_argument("--desc", metavar="TEXT", help="what it is for")
+    _flag(one, "--run", help="and run it")
+    one.add_argument("command", nargs=argparse.REMAINDER, help="what it runs")
+    one = actions.add_parser("list", help="list stages", description="list stages")
+    _common(one)
+    one.add_argument("targets", nargs="*", default=["dvc.yaml"], help="stage files or folders (dvc.yaml)")
+    _flag(one, "--all", help="all stages of the project")
+    _flag(one, "--fail", help="stop at a file that can't be read")
+    _flag(one, "-R", "--recursive", help="all below the folders that are named")
+    one.add_argument("--name-only", "--names-only", action="store_true", help="only their names")
+
+
+def _dag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", nargs="?", help="a stage or an output; by default all")
+    _flag(parser, "--dot", help="for Graphviz")
+    _flag(parser, "--mermaid", help="for Mermaid")
+    _flag(parser, "--md", dest="markdown", help="for Mermaid in Markdown")
+    _flag(parser, "--collapse-foreach-matrix", help="all of a foreach or matrix as one")
+    _flag(parser, "--full", help="what needs the target, too")
+    _flag(parser, "-o", "--outs", help="outputs in the place of stages")
+
+
+def _freeze(parser: argparse.ArgumentParser) -> None:
+    _targets(parser, True, "stages and .dvc files")
+
+
 def _none(parser: argparse.ArgumentParser) -> None:
     pass
 
@@ -431,6 +499,11 @@ VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "push": ("send to a remote what it lacks", _push),
     "fetch": ("bring into the cache what it lacks", _fetch),
     "pull": ("fetch, and check out", _pull),
+    "repro": ("run the stages that changed, and what needs them", _repro),
+    "stage": ("write and list stages", _stage),
+    "dag": ("draw which stage needs which", _dag),
+    "freeze": ("let stages stay as they are, whatever changes before them", _freeze),
+    "unfreeze": ("let frozen stages follow changes again", _freeze),
     "gc": ("remove from the cache what nothing uses", _gc),
     "check-ignore": ("which paths .dvcignore hides", _check_ignore),
     "root": ("the way to the top of the project", _none),

@@ -64,6 +64,11 @@ def select(data: Any, keys: Iterable[str]) -> dict[str, Any]:
     return found
 
 
+def same(now: Any, known: Any) -> bool:
+    """Whether a value is what a lock says: a tuple of a Python file stands there as a list."""
+    return bool(now == known or (isinstance(now, tuple) and list(now) == known))
+
+
 def _inner(at: Any, step: str) -> Any:
     if isinstance(at, dict):
         if step in at:

@@ -11,7 +11,7 @@ from anew.protocols.dvc.checkout import put
 from anew.protocols.dvc.folders import Listing, Reader, scan
 from anew.protocols.dvc.locks import lock_mark
 from anew.protocols.dvc.project import Project
-from anew.protocols.dvc.stages import Out, Stage, inside
+from anew.protocols.dvc.stages import Entry, Out, Stage, inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ def add(
     _refuse(project, wanted)
     project.refuse_busy([out.path for out, _ in wanted])
     seen = lock_mark(project.tmp)
-    taken = [_take(project, out, below, commit) for out, below in wanted]
+    taken = [take(project, out, below, commit and out.cached) for out, below in wanted]
     with project.lock() as before:
-        if commit and before != seen and not _all_there(project, taken):
-            taken = [_take(project, out, below, commit) for out, below in wanted]  # a gc was here meanwhile
+        if commit and before != seen and not _all_there(project, taken):  # a gc was here meanwhile
+            taken = [take(project, out, below, commit and out.cached) for out, below in wanted]
         project.cache.flush()
         for (out, below), found in zip(wanted, taken, strict=True):
-            _know(project, out, below, found)
+            know(project, out, below, found)
         if commit and relink:
             for found in taken:
                 link_files(project, found.files)
@@ -51,18 +51,18 @@ def add(
     return done
 
 
-def commit(project: Project, chosen: Iterable[Any], relink: bool = True) -> None:
-    """Take what is in the workspace as it is for outputs that are tracked already."""
+def commit(project: Project, chosen: Iterable[Any], relink: bool = True, keep: bool = True) -> None:
+    """Take what is in the workspace as it is for outputs that are tracked already; without `keep`, only its hash."""
     rows = [(one.out, one.below) for one in chosen if not one.out.external]
     for out, _ in rows:
         if not os.path.lexists(out.path):
             raise NotFound(f"output '{project.shown(out.path)}' does not exist")
-    taken = [_take(project, out, below, out.cached) for out, below in rows]
+    taken = [take(project, out, below, keep and out.cached) for out, below in rows]
     with project.lock():
         project.cache.flush()
         for (out, below), found in zip(rows, taken, strict=True):
-            _know(project, out, below, found)
-            if out.cached and relink:
+            know(project, out, below, found)
+            if keep and out.cached and relink:
                 link_files(project, found.files)
         pointers = {id(out.stage): out.stage for out, _ in rows if out.stage.name is None}
         for stage in pointers.values():
@@ -162,14 +162,14 @@ def _all_there(project: Project, taken: list[Taken]) -> bool:
     return all(stat(md5) is not None for found in taken for md5 in found.files.values())
 
 
-def _take(project: Project, out: Out, below: str | None, keep: bool) -> Taken:
-    """Hash what is at the path of an output; with `keep`, put it into the cache."""
+def take(project: Project, out: Entry, below: str | None, keep: bool) -> Taken:
+    """Hash what is at the path of an output or dependency; with `keep`, put it into the cache."""
     path = below or out.path
     if out.legacy and below is None:
         same = _same_as_legacy(project, out, keep)
         if same is not None:
             return same
-    reader = Reader(project.hashes, project.cache if keep and out.cached else None)
+    reader = Reader(project.hashes, project.cache if keep else None)
     if os.path.isdir(path):
         listing = scan(project, path, reader)
         for one in listing.projects:
@@ -180,7 +180,7 @@ def _take(project: Project, out: Out, below: str | None, keep: bool) -> Taken:
                 file=sys.stderr,
             )
         if below is None:
-            _put_manifest(project, listing.manifest, listing.md5, keep and out.cached)
+            _put_manifest(project, listing.manifest, listing.md5, keep)
         files = {f"{path}/{name}": md5 for name, md5 in listing.files.items()}
         return Taken({"md5": listing.md5, "size": listing.size, "nfiles": len(listing.files)}, listing, files)
     try:
@@ -200,7 +200,7 @@ def _put_manifest(project: Project, data: bytes, md5: str, keep: bool) -> None:
         project.cache.put(md5, data)
 
 
-def _same_as_legacy(project: Project, out: Out, keep: bool) -> Taken | None:
+def _same_as_legacy(project: Project, out: Entry, keep: bool) -> Taken | None:
     """What is there, hashed as DVC 2 did, if that is what is tracked: then it stays as DVC 2 kept it."""
     reader = Reader(project.legacy_hashes)
     if os.path.isdir(out.path):
@@ -215,7 +215,7 @@ def _same_as_legacy(project: Project, out: Out, keep: bool) -> Taken | None:
         files, fields = {out.path: md5}, {"md5": md5, "size": stat.st_size, "isexec": bool(stat.st_mode & 0o100)}
     if fields["md5"] != out.md5:
         return None
-    if keep and out.cached:
+    if keep:
         for path, md5 in files.items():
             if project.cache.stat(md5, legacy=True) is None:
                 with open(path, "rb") as file:
@@ -226,7 +226,7 @@ def _same_as_legacy(project: Project, out: Out, keep: bool) -> Taken | None:
     return Taken(fields | {"legacy": True}, listing, {})
 
 
-def _know(project: Project, out: Out, below: str | None, found: Taken) -> None:
+def know(project: Project, out: Out, below: str | None, found: Taken) -> None:
     """Write into the output what was found."""
     root = project.cache.root
     if below is not None:

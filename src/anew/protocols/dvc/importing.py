@@ -8,7 +8,7 @@ import os
 
 from anew.errors import Conflict, DvcError, NotFound
 from anew.protocols.dvc import extras, manifest, stages
-from anew.protocols.dvc.adding import Taken, _know, _take, _write, link_files, new_stage
+from anew.protocols.dvc.adding import Taken, _write, know, link_files, new_stage, take
 from anew.protocols.dvc.checkout import put, remove_output
 from anew.protocols.dvc.folders import Reader, scan
 from anew.protocols.dvc.source import Source
@@ -122,9 +122,9 @@ def materialize(project: Project, source: Source, items: dict[str, Item], path: 
 
 
 def _hash_out(project: Project, out: Out) -> None:
-    found = _take(project, out, None, True)
+    found = take(project, out, None, out.cached)
     project.cache.flush()
-    _know(project, out, None, found)
+    know(project, out, None, found)
     link_files(project, found.files)
 
 

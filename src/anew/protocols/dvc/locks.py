@@ -12,6 +12,7 @@ from anew.errors import Conflict
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any
 
 _POLL_S = 0.02
 _YEAR_S = 365 * 24 * 3600
@@ -81,6 +82,52 @@ def _break_stale(path: str) -> None:
             os.unlink(path)
     except (OSError, ValueError):
         pass
+
+
+@contextmanager
+def claim(folder: str, command: str, reads: Iterable[str], writes: Iterable[str]) -> Iterator[None]:
+    """Say in `rwlock` which paths are in use, as DVC does while a stage runs."""
+    info = {"pid": os.getpid(), "cmd": command}
+    wanted = {"read": list(reads), "write": list(writes)}
+    with _table(folder) as held:
+        for path in wanted["read"]:
+            rows = held.setdefault("read", {}).setdefault(path, [])
+            rows.append(info)
+        for path in wanted["write"]:
+            held.setdefault("write", {})[path] = info
+    try:
+        yield
+    finally:
+        with _table(folder) as held:
+            for path in wanted["read"]:
+                rows = held.get("read", {}).get(path, [])
+                rows.remove(info) if info in rows else None
+                if not rows:
+                    held.get("read", {}).pop(path, None)
+            for path in wanted["write"]:
+                if held.get("write", {}).get(path) == info:
+                    del held["write"][path]
+
+
+@contextmanager
+def _table(folder: str) -> Iterator[dict[str, Any]]:
+    """`rwlock` to be changed, by nobody else meanwhile."""
+    import json
+
+    os.makedirs(folder, exist_ok=True)
+    fd = os.open(f"{folder}/rwlock.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        try:
+            with open(f"{folder}/rwlock", encoding="utf-8") as file:
+                held = json.load(file)
+        except (OSError, ValueError):
+            held = {}
+        yield held
+        with open(f"{folder}/rwlock", "w", encoding="utf-8") as file:
+            json.dump({kind: rows for kind, rows in held.items() if rows}, file)
+    finally:
+        os.close(fd)
 
 
 def refuse_busy(folder: str, paths: Iterable[str]) -> None:

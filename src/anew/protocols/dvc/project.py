@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Any
 
+    from anew.pipeline.graph import Graph
+
 NOT_HERE = "you are not inside of a DVC repository (checked up to mount point '{}')"
 
 
@@ -139,7 +141,7 @@ class Project:
         if recursive and os.path.isdir(path):
             return [Chosen(out) for out in self.outs if inside(out.stage.path, path)]
         named = self.named(name)
-        if named:
+        if named:  # of those that write nothing there is nothing to choose
             return [Chosen(out) for stage in named for out in stage.outs]
         out = self.tracking(path)
         if out is None:
@@ -154,6 +156,59 @@ class Project:
             s for s in self.stages if s.path == path and s.name and (s.name == stage or s.name.split("@")[0] == stage)
         ]
 
+    @cached_property
+    def graph(self) -> Graph[Stage]:
+        """Which stages need which. Raises PipelineError where that can't be."""
+        from anew.pipeline.graph import build
+
+        return build(self.stages, self.cwd)
+
+    def without_outs(self, targets: Iterable[str], recursive: bool = False) -> list[Stage]:
+        """The stages among `targets` (all, without any) that write nothing."""
+        found = [stage for stage in self.stages if not stage.outs]
+        names = list(targets)
+        if not found or not names:
+            return found
+        paths = {os.path.abspath(name) for name in names}
+        meant = {id(stage) for name in names for stage in self.named(name)}
+        below = [path for path in paths if recursive and os.path.isdir(path)]
+        return [
+            stage for stage in found
+            if id(stage) in meant or stage.path in paths or any(inside(stage.path, path) for path in below)
+        ]  # fmt: skip
+
+    def stage_targets(self, names: Iterable[str], recursive: bool = False, glob: bool = False) -> list[Stage]:
+        """Stages by name, group, `file:name`, stage file, or (with `recursive`) folder; not by their outputs."""
+        found: dict[Stage, None] = {}
+        for name in names:
+            path = os.path.abspath(name)
+            if recursive and os.path.isdir(path):
+                some = [stage for stage in self.stages if inside(stage.path, path)]
+            elif stages.is_stage_file(path):
+                if not os.path.exists(path):
+                    raise NotFound(f"'{name}' does not exist")
+                some = [stage for stage in self.stages if stage.path == path]
+            else:
+                some = self._by_pattern(name) if glob else self.named(name)
+                if not some:
+                    self._refuse_unknown(name)
+            found.update(dict.fromkeys(some))
+        return list(found)
+
+    def _by_pattern(self, name: str) -> list[Stage]:
+        from fnmatch import fnmatch
+
+        file, _, pattern = name.rpartition(":")
+        path = os.path.abspath(file or stages.PIPELINE)
+        return [stage for stage in self.stages if stage.path == path and fnmatch(stage.name or "", pattern)]
+
+    def _refuse_unknown(self, name: str) -> None:
+        file, _, stage = name.rpartition(":")
+        file = file or stages.PIPELINE
+        if not os.path.exists(file):
+            raise NotFound(f"'{file}' does not exist")
+        raise NotFound(f"Stage '{stage}' not found inside '{file}' file")
+
     def _upstream(self, stage: Stage) -> Iterator[Out]:
         todo, seen = [stage], {id(stage)}
         while todo:
@@ -167,6 +222,7 @@ class Project:
 
     def forget_stages(self) -> None:
         self.__dict__.pop("stages", None)
+        self.__dict__.pop("graph", None)
 
     def write_stage(self, stage: Stage) -> None:
         text = stage.dumped()

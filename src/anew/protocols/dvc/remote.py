@@ -64,6 +64,21 @@ class Remote:
     def put_extras(self, md5: str, said: Extras) -> None:
         extras.write(self.root, md5, said)
 
+    def runs(self) -> Iterator[str]:
+        """The entries of the run cache that are there, by their paths."""
+        from anew.protocols.dvc.runcache import names
+
+        return names(self.root)
+
+    def get_run(self, name: str) -> bytes:
+        with open(f"{self.root}/{name}", "rb") as file:
+            return file.read()
+
+    def put_run(self, name: str, data: bytes) -> None:
+        from anew.protocols.dvc.runcache import write
+
+        write(self.root, name, data)
+
     def url(self, md5: str, legacy: bool = False) -> str:
         return self.objects.path(md5, legacy)
 

@@ -67,6 +67,8 @@ class Entry:
 
 
 class Out(Entry):
+    kind = "outs"  # or metrics, or plots
+
     @property
     def cached(self) -> bool:
         return bool(self.raw.get("cache", True)) and not self.external
@@ -118,6 +120,15 @@ class Stage:
         """An import that was not downloaded."""
         return self.is_import and not self.outs[0].md5
 
+    @property
+    def reads(self) -> list[str]:
+        """Files and folders of this machine that it depends on."""
+        return [dep.path for dep in self.deps if not dep.external]
+
+    @property
+    def writes(self) -> list[str]:
+        return [out.path for out in self.outs if not out.external]
+
     def address(self, cwd: str) -> str:
         shown = os.path.relpath(self.path, cwd)
         if self.name is None:
@@ -159,8 +170,17 @@ class PipelineStage(Stage):
         deps: list[dict[str, Any]] = [{**rows["deps"].get(written, {}), "path": written} for written in definition.deps]
         raw = {"cmd": definition.command, "wdir": definition.wdir, "outs": outs, "deps": deps, **kept}
         super().__init__(path, raw, name=definition.name)
+        for out, one in zip(self.outs, definition.outs, strict=True):
+            out.kind = one.kind
         self.definition, self.entry = definition, entry
         self.params = definition.params
+
+    @property
+    def reads(self) -> list[str]:
+        return [*super().reads, *(self.params_path(file) for file in self.params)]
+
+    def params_path(self, file: str) -> str:
+        return os.path.normpath(os.path.join(self.wdir, file))
 
     @property
     def changed_command(self) -> bool:

@@ -17,12 +17,19 @@ if TYPE_CHECKING:
     from anew.protocols.dvc.stages import Entry, Out, Stage
 
 
-def status(project: Project, chosen: Iterable[Chosen], updates: bool = True) -> dict[str, list[Any]]:
-    """In DVC's shape: file or stage → what changed; what is as it should be is left out."""
+def status(
+    project: Project, chosen: Iterable[Chosen], updates: bool = True, without_outs: Iterable[Stage] = ()
+) -> dict[str, list[Any]]:
+    """In DVC's shape: file or stage → what changed; what is as it should be is left out.
+
+    `without_outs`: stages that are looked at as well, and write nothing.
+    """
     found: dict[str, list[Any]] = {}
     by_stage: dict[int, tuple[Stage, list[Chosen]]] = {}
     for one in chosen:
         by_stage.setdefault(id(one.out.stage), (one.out.stage, []))[1].append(one)
+    for stage in without_outs:
+        by_stage.setdefault(id(stage), (stage, []))
     for stage, group in by_stage.values():
         rows = _stage_status(project, stage, group, updates)
         if rows:
@@ -33,12 +40,12 @@ def status(project: Project, chosen: Iterable[Chosen], updates: bool = True) -> 
 def _stage_status(project: Project, stage: Stage, group: list[Chosen], updates: bool) -> list[Any]:
     rows: list[Any] = []
     if not stage.frozen or (stage.is_repo_import and updates):
-        changed = _deps(project, stage)
+        changed = deps_status(project, stage)
         if changed:
             rows.append({"changed deps": changed})
     outs: dict[str, str] = {}
     for one in group:
-        said = _out(project, one.out)
+        said = out_status(project, one.out)
         if said:
             outs[one.out.shown(project.cwd, project.root)] = said
     if outs:
@@ -55,7 +62,8 @@ def _stage_status(project: Project, stage: Stage, group: list[Chosen], updates: 
     return rows
 
 
-def _out(project: Project, out: Out) -> str | None:
+def out_status(project: Project, out: Out) -> str | None:
+    """deleted, modified, not in cache, or None where it is as it should be."""
     if out.external:
         return None
     files = None
@@ -119,8 +127,9 @@ def now(project: Project, entry: Entry) -> str:
     return reader.file(entry.path, os.stat(entry.path))
 
 
-def _deps(project: Project, stage: Stage) -> dict[str, str]:
-    found: dict[str, str] = {}
+def deps_status(project: Project, stage: Stage) -> dict[str, Any]:
+    """What changed of what a stage depends on; of parameters, key by key."""
+    found: dict[str, Any] = {}
     for dep in stage.deps:
         if "repo" in dep.raw:
             from anew.protocols.dvc.importing import has_update
@@ -130,11 +139,41 @@ def _deps(project: Project, stage: Stage) -> dict[str, str]:
         elif not dep.external:
             said = changed(project, dep)
             if said:
-                shown = os.path.relpath(dep.path, project.cwd) if inside(dep.path, project.root) else dep.written
-                found[shown] = said
+                found[_shown(project, dep.path)] = said
         elif dep.written.startswith(("http://", "https://")) and not stage.frozen:
             from anew.protocols.dvc.importing import url_changed
 
             if url_changed(dep):
                 found[dep.written] = "modified"
+    if isinstance(stage, PipelineStage):
+        for file in stage.params:
+            told = _params_status(stage, file)
+            if told:
+                found[_shown(project, stage.params_path(file))] = told
+    return found
+
+
+def _shown(project: Project, path: str) -> str:
+    return os.path.relpath(path, project.cwd) if inside(path, project.root) else path
+
+
+def _params_status(stage: PipelineStage, file: str) -> str | dict[str, str]:
+    from anew.pipeline import params
+
+    data = params.read(stage.params_path(file))
+    if data is None:
+        return "deleted"
+    known = ((stage.entry or {}).get("params") or {}).get(file)
+    if known is None:
+        return "new"
+    keys = stage.params[file]
+    now_there = params.select(data, keys) if keys else dict(data)
+    found = {}
+    for key in keys or [*now_there, *(key for key in known if key not in now_there)]:
+        if key not in now_there:
+            found[key] = "deleted"
+        elif key not in known:
+            found[key] = "new"
+        elif not params.same(now_there[key], known[key]):
+            found[key] = "modified"
     return found
