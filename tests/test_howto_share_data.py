@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "share-data.md"
 
 def test_the_how_to_works_as_it_is_written(project: Project, tmp_path: Path) -> None:
     blocks = re.findall(r"^```\n(.*?)^```", PAGE.read_text(), re.M | re.S)
-    first, elsewhere, conflict, check = ([shlex.split(line) for line in block.splitlines()] for block in blocks)
+    first, elsewhere, conflict, check, mend = ([shlex.split(line) for line in block.splitlines()] for block in blocks)
     project.write("data/a.csv", "x,y\n1,2\n")
     for words in first:
         project.anew(*words[1:])
@@ -34,6 +34,10 @@ def test_the_how_to_works_as_it_is_written(project: Project, tmp_path: Path) -> 
     assert (project.root / "data" / "a.csv").read_text() == "ours"
     [words] = check
     assert "everything holds" in project.anew(*words[1:]).stdout
+    shutil.rmtree(project.root / ".anew" / "objects")
+    [words] = mend
+    said = project.anew(*words[1:]).stdout
+    assert "brought from origin" in said and "everything holds" in said
 
 
 def test_every_kind_of_remote_is_told(project: Project) -> None:

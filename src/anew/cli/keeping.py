@@ -15,13 +15,17 @@ from anew._version import __version__
 from anew.cli import text
 from anew.errors import ERROR, OK
 from anew.store.location import KINDS, Store, find_store
+from anew.store.objects.values import Problem
 
 if TYPE_CHECKING:
     from anew.store.objects import Objects
 
+Item = dict[str, Any]
+_MOST_NAMED = 5
+
 
 def verify(arguments: argparse.Namespace) -> int:
-    """Check journals, ledger and objects, or a remote; 1 when something is broken."""
+    """Check journals, ledger and objects, or a remote; 1 when something is broken, and stays so."""
     if arguments.remote is not None:
         from anew.cli.remotes import verify_remote
 
@@ -29,10 +33,9 @@ def verify(arguments: argparse.Namespace) -> int:
         return verify_remote(arguments)
     from anew.store.journal_reader import verify_journal
     from anew.store.ledger import Ledger
-    from anew.store.objects import Objects
 
     store = find_store()
-    problems: list[dict[str, str]] = []
+    problems: list[Item] = []
     journals = frames = 0
     for path in sorted(path for kind in KINDS for path in (store.root / kind).glob("*/journal*")):
         count, problem = verify_journal(path)
@@ -43,25 +46,75 @@ def verify(arguments: argparse.Namespace) -> int:
     if problem:
         problems.append({"kind": "ledger", "where": str(store.ledger), "message": problem})
     problems += _lost_runs(store)
-    there = [kind for kind in KINDS if (store.root / kind).is_dir()]
-    with Objects(store.objects) as objects:
-        problems += [
-            {"kind": found.kind, "where": str(found.where), "message": found.message} for found in objects.verify()
-        ]
-        problems += [problem for kind in there for problem in _lost_objects(store, objects, kind)]
-        problems += _lost_versions(store, objects)
+    broken, mended = _objects(store, restore=arguments.restore)
+    problems += broken
     body = {"store": str(store.root), "journals": journals, "frames": frames, "ledger_entries": entries}
     if arguments.json:
-        text.say_json(body | {"problems": problems})
-    else:
-        print(f"{journals} journals ({frames} frames), {entries} ledger entries, objects: checked in {store.root}")
-        for item in problems:
-            print(f"  {text.paint('broken', 'red')} {item['kind']} {item['where']}: {item['message']}")
-        print("everything holds" if not problems else f"{len(problems)} problems")
+        text.say_json(body | {"problems": problems, "mended": mended})
+        return ERROR if problems else OK
+    print(f"{journals} journals ({frames} frames), {entries} ledger entries, objects: checked in {store.root}")
+    for item in mended:
+        print(f"  {text.paint('mended', 'green')} {item['message']}")
+    for item in problems:
+        print(f"  {text.paint('broken', 'red')} {item['kind']} {item['where']}: {item['message']}")
+    print(f"{len(problems)} problems" if problems else "everything holds")
     return ERROR if problems else OK
 
 
-def _lost_runs(store: Store) -> Iterator[dict[str, str]]:
+def _objects(store: Store, *, restore: bool) -> tuple[list[Item], list[Item]]:
+    """What is wrong with content, and what was but is mended: from a remote where one has it, or from what is here."""
+    from anew.remotes.config import Config
+    from anew.remotes.restore import Restore
+    from anew.store.location import project_root
+    from anew.store.objects import Objects
+
+    mended: list[Item] = []
+    with Objects(store.objects) as objects:
+        found = list(objects.verify())
+        if restore and any(not problem.keys and problem.where.endswith(".idx") for problem in found):
+            mended += [
+                {"kind": "index", "where": path, "message": f"{path}: made again from the packs"}
+                for path in objects.reindex()
+            ]
+            found = list(objects.verify())
+        lost = _lost(store, objects)
+        keys = {key for problem in found for key in problem.keys} | {key for item in lost for key in item.keys}
+        if keys and restore:
+            config = Config(store, project_root(Path.cwd()))
+            default = config.default()
+            bringing = Restore(store, objects, sorted(config.all(), key=lambda one: one.name != default))
+            bringing.bring(keys, lambda: {key for item in _lost(store, objects) for key in item.keys})
+            mended += [_mended(name, bringing.restored) for name in dict.fromkeys(bringing.restored.values())]
+            for name, why in bringing.problems.items():
+                print(f"anew: nothing could be had from {name}: {why}", file=sys.stderr)
+            objects.drop(keys - set(bringing.restored))
+            found = [problem for problem in found if not _is_mended(problem, bringing.restored)]
+            lost = _lost(store, objects)
+    problems = [{"kind": one.kind, "where": str(one.where), "message": one.message} for one in [*found, *lost]]
+    return problems, mended
+
+
+def _mended(name: str, restored: dict[bytes, str]) -> Item:
+    keys = sorted(key.hex() for key, of in restored.items() if of == name)
+    shown = ", ".join(f"{key[:12]}…" for key in keys[:_MOST_NAMED]) + (" …" if len(keys) > _MOST_NAMED else "")
+    said = f"{len(keys)} {'object' if len(keys) == 1 else 'objects'} brought from {name}: {shown}"
+    return {"kind": "object", "where": name, "message": said, "objects": keys}
+
+
+def _is_mended(problem: Problem, restored: dict[bytes, str]) -> bool:
+    """Whether good records stand in for all that it made unreadable, or its pack is no more."""
+    if problem.keys:
+        return set(problem.keys) <= set(restored)
+    return problem.where.endswith(".pack") and not os.path.exists(problem.where)
+
+
+def _lost(store: Store, objects: Objects) -> list[Problem]:
+    """What runs, versions and the like refer to, and is gone."""
+    there = [kind for kind in KINDS if (store.root / kind).is_dir()]
+    return [*(lost for kind in there for lost in _lost_objects(store, objects, kind)), *_lost_versions(store, objects)]
+
+
+def _lost_runs(store: Store) -> Iterator[Item]:
     """Runs that the ledger has a verdict on, and that are gone without its word."""
     from anew.errors import CorruptData
     from anew.store.ledger import Ledger
@@ -79,44 +132,48 @@ def _lost_runs(store: Store) -> Iterator[dict[str, str]]:
             yield {"kind": "run", "where": str(store.run(run_id)), "message": message}
 
 
-def _lost_objects(store: Store, objects: Objects, kind: str) -> Iterator[dict[str, str]]:
+def _lost_objects(store: Store, objects: Objects, kind: str) -> Iterator[Problem]:
     """Runs, or what else `kind` says, that refer to content which is not in the store any more."""
     from anew.index import Index
 
     index = Index(store.root, kind)
     index.refresh()
     try:
+        needed = {}
         for document in index.search("", limit=None):
             kept = [item for part in ("inputs", "outputs") for item in document[part] if item.get("stored")]
             digests = {item.get("stored_as") or item["digest"] for item in kept if item.get("digest")}
-            digests |= {(document.get("code") or {}).get("tree"), (document.get("environment") or {}).get("digest")}
-            missing = [digest for digest in sorted(filter(None, digests)) if not objects.has(digest)]
-            if missing:
-                message = f"{len(missing)} objects that it refers to are gone, the first of them {missing[0][:12]}…"
-                where = str(store.root / kind / document["id"])
-                yield {"kind": kind.removesuffix("s"), "where": where, "message": message}
+            digests.add((document.get("environment") or {}).get("digest"))
+            needed[document["id"]] = (digests, {(document.get("code") or {}).get("tree")})
     finally:
         index.close()
+    gone = _gone(objects, list(needed.values()))
+    for name, one in needed.items():
+        if gone and (missing := sorted(_gone(objects, [one]))):
+            message = f"{len(missing)} of the objects it needs are gone or damaged, the first {missing[0].hex()[:12]}…"
+            yield Problem(kind.removesuffix("s"), str(store.root / kind / name), message, tuple(missing))
 
 
-def _lost_versions(store: Store, objects: Objects) -> Iterator[dict[str, str]]:
+def _gone(objects: Objects, needed: list[tuple[set[str | None], set[str | None]]]) -> set[bytes]:
+    """Of contents and trees; asked for all at once, since they share most of what they are made of."""
+    digests = {digest for contents, _ in needed for digest in contents if digest}
+    return objects.lost(digests, {tree for _, trees in needed for tree in trees if tree})
+
+
+def _lost_versions(store: Store, objects: Objects) -> Iterator[Problem]:
     """Versions of data, made here, of which something is not in the store any more; others may never have been."""
     from anew.data.datasets import Datasets
-    from anew.errors import AnewError
     from anew.store.ledger import Ledger
 
     for dataset in Datasets(Ledger(store.ledger)).all():
         for version in dataset.versions.values():
             if version.elsewhere:
                 continue
-            try:
-                missing = objects.missing(objects.tree_parts(version.digest))
-                if not missing:
-                    continue
-                message = f"{len(missing)} of its objects are gone, the first of them {missing[0][:12]}…"
-            except AnewError as error:
-                message = str(error)
-            yield {"kind": "dataset", "where": version.label, "message": message}
+            missing = sorted(objects.lost((), [version.digest]))
+            if missing:
+                first = missing[0].hex()[:12]
+                message = f"{len(missing)} of its objects are gone or damaged, the first of them {first}…"
+                yield Problem("dataset", version.label, message, tuple(missing))
 
 
 def reindex(arguments: argparse.Namespace) -> int:

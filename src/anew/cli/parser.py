@@ -241,6 +241,9 @@ def _sharing(verbs: Any) -> None:
 def _keeping(verbs: Any) -> None:
     parser = _verb(verbs, "verify", "keeping", "check every byte of the store, or of a remote, against its checksums")
     parser.add_argument("--remote", nargs="?", const="", metavar="NAME", help="the remote, not the store; " + _REMOTE)
+    parser.add_argument(
+        "--no-restore", dest="restore", action="store_false", help="only check; don't bring what is lost from a remote"
+    )
     parser = _verb(verbs, "gc", "collecting", "free the space of what no run, version, verdict or model names any more")
     parser.add_argument("--grace", type=days, default=1.0, metavar="DAYS", help="what is found goes so much later (1)")
     parser.add_argument("--dry-run", action="store_true", help="only say what would go")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from anew.errors import CorruptData, StoreError, UsageError
+from anew.errors import AnewError, CorruptData, StoreError, UsageError
 from anew.store.objects import manifest
 from anew.store.objects.chunk import WHOLE_SIZE_MAX, ChangedWhileRead, Replay, cut
 from anew.store.objects.disk import reading, write_parts, writing
@@ -389,6 +389,59 @@ class Objects:
         for segment in segments:
             if self._packs.find(segment):
                 yield from manifest.entries(self._get_blob(segment), where)
+
+    def lost(self, digests: Iterable[str], trees: Iterable[str]) -> set[bytes]:
+        """The keys of records that these objects, and all that is in these trees, need, and that are not stored, or
+        can't be read as far as that had to be done. What is below a lost node of a tree is not known.
+        """
+        from anew.store.objects import tree
+
+        found: set[bytes] = set()
+        waiting = {_key(digest): WHOLE_SIZE_MAX + 1 for digest in digests}
+        nodes, seen = [_key(top) for top in trees], set()
+        while nodes:
+            key = nodes.pop()
+            if key in seen:
+                continue
+            seen.add(key)
+            try:
+                inner, files = tree.parts(key, self._get_blob(key))
+            except AnewError:
+                found.add(key)
+                continue
+            nodes += inner
+            waiting.update(files)
+        keys = list(waiting)
+        for key, place in zip(keys, self._packs.find_all(keys), strict=True):
+            if place is None:
+                found.add(key)
+            elif waiting[key] > WHOLE_SIZE_MAX:
+                found |= self._lost_pieces(key)
+        return found
+
+    def _lost_pieces(self, key: bytes) -> set[bytes]:
+        """Of one object, itself included."""
+        try:
+            if self._packs.peek(key)[0] != MANIFEST:
+                return set()
+            pieces = list(self._pieces(key))
+        except AnewError:
+            return {key}
+        return {piece for piece, place in zip(pieces, self._packs.find_all(pieces), strict=True) if place is None}
+
+    def reindex(self) -> list[str]:
+        """See `repair.reindex`."""
+        from anew.store.objects import repair
+
+        return repair.reindex(self._packs)
+
+    def drop(self, keys: Collection[bytes], stored_again: Collection[bytes] = ()) -> None:
+        """See `repair.drop`. What was noted of folders vouched for what goes, so that goes, too."""
+        from anew.store.objects import repair
+
+        self.flush()
+        repair.drop(self._packs, keys, stored_again)
+        shutil.rmtree(os.path.join(self._root, "seen"), ignore_errors=True)
 
     def condemn(self, named: Collection[bytes], grace_s: float, *, note: bool = True) -> Garbage:
         """See `sweep.condemn`."""

@@ -13,6 +13,7 @@ import os
 import struct
 import time
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from anew.errors import CorruptData, StoreError
@@ -76,7 +77,15 @@ def sweep(packs: Packs, due: Collection[bytes], grace_s: float) -> int:
 
     Packs are written anew without them. StoreError while another process merges indexes or sweeps.
     """
-    freed = 0
+    with rewriting(packs):
+        freed = sum(_rewrite(packs, sealed, due, grace_s) for sealed in packs.indexes)
+        return freed + _remove_strays(packs, grace_s)
+
+
+@contextmanager
+def rewriting(packs: Packs) -> Iterator[None]:
+    """While no other process merges indexes or rewrites packs, and all packs that nobody writes to are sealed."""
+    packs.folders.make()
     path = os.path.join(packs.folders.index, "merge.lock")
     with writing(path):
         lock = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
@@ -89,13 +98,10 @@ def sweep(packs: Packs, due: Collection[bytes], grace_s: float) -> int:
             packs.look_anew()
             _seal_left(packs)
             packs.look_anew()
-            for sealed in packs.indexes:
-                freed += _rewrite(packs, sealed, due, grace_s)
-            freed += _remove_strays(packs, grace_s)
+            yield
             packs.look_anew()
         finally:
             os.close(lock)
-    return freed
 
 
 def _stored(packs: Packs) -> Iterator[tuple[bytes, int]]:
@@ -125,7 +131,7 @@ def _rewrite(packs: Packs, sealed: SealedIndex, due: Collection[bytes], grace_s:
         return 0
     freed = 0
     for number in sorted(touched):
-        freed += _copy_without(packs, sealed.packs[number][0], [row for row in rows if row[1] == number], due)
+        freed += copy_without(packs, sealed.packs[number][0], [row for row in rows if row[1] == number], due)
     left = [number for number in range(len(sealed.packs)) if number not in touched]
     places = {number: place for place, number in enumerate(left)}
     kept = [(key, places[pack], offset, stored) for key, pack, offset, stored in rows if pack in places]
@@ -138,7 +144,7 @@ def _rewrite(packs: Packs, sealed: SealedIndex, due: Collection[bytes], grace_s:
     return freed
 
 
-def _copy_without(packs: Packs, name: str, rows: list[index.Row], due: Collection[bytes]) -> int:
+def copy_without(packs: Packs, name: str, rows: list[index.Row], due: Collection[bytes]) -> int:
     """Copy what stays of a pack into a new, sealed one, each record verified; bytes that this frees."""
     path = packs.folders.pack(name)
     staying = sorted((offset, key, stored) for key, _, offset, stored in rows if key not in due)

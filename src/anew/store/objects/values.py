@@ -39,8 +39,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something `verify` found: `kind` is corrupt, missing or unreadable; `where` a file, and an offset."""
+    """Something `verify` found: `kind` is corrupt, missing or unreadable; `where` a file, and an offset.
+
+    `keys`: the objects that it makes unreadable.
+    """
 
     kind: str
     where: str
     message: str
+    keys: tuple[bytes, ...] = ()

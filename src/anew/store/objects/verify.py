@@ -65,7 +65,8 @@ def _sealed_pack(
         if seal_of(pack.fileno(), length) != seal:
             yield Problem("corrupt", path, f"{path}: the headers of its records don't match its seal")
     except FileNotFoundError:
-        yield Problem("missing", path, f"{path}: the pack is gone, and {len(listed)} objects with it")
+        keys = tuple(key for key, _ in listed.values())
+        yield Problem("missing", path, f"{path}: the pack is gone, and {len(keys)} objects with it", keys)
         return
     except OSError as error:
         yield Problem("unreadable", path, f"{path}: {error.strerror}")
@@ -82,7 +83,9 @@ def _listed(
         pack = packs.pack_file(name)
     except FileNotFoundError:
         if entries:
-            yield Problem("missing", path, f"{path}: the pack is gone, and {len(entries)} objects with it")
+            yield Problem(
+                "missing", path, f"{path}: the pack is gone, and {len(entries)} objects with it", tuple(entries)
+            )
         return
     except OSError as error:
         yield Problem("unreadable", path, f"{path}: {error.strerror}")
@@ -102,7 +105,7 @@ def _records(pack: PackFile, path: str, listed: Places, manifests: list[bytes]) 
             if kind == MANIFEST:
                 manifests.append(key)
         except CorruptData as error:
-            yield Problem("corrupt", where, str(error))
+            yield Problem("corrupt", where, str(error), (key,))
         except OSError as error:
             yield Problem("unreadable", where, f"{where}: {error.strerror}")
 
@@ -114,7 +117,9 @@ def _dangling(packs: Packs, key: bytes) -> Iterator[Problem]:
         content = packs.read(key)[1]
         for chunk, size in manifest.chunks(content, lambda segment: packs.read(segment)[1], where):
             if packs.find(chunk) is None:
-                yield Problem("missing", where, f"{where}: chunk {chunk.hex()} of object {key.hex()} is not stored")
+                yield Problem(
+                    "missing", where, f"{where}: chunk {chunk.hex()} of object {key.hex()} is not stored", (chunk,)
+                )
             elif packs.peek(chunk)[1] != size:
                 yield Problem("corrupt", where, f"{where}: chunk {chunk.hex()} has not the {size} bytes listed")
     except AnewError as error:

@@ -1,0 +1,121 @@
+"""What a store has lost comes back from a remote by `anew verify`, and stands where it stood."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anew.store.objects import Objects
+from projects import Project
+
+
+@pytest.fixture
+def shared(project: Project) -> Project:
+    """A version of small and large files, sealed in packs and pushed; the store is closed."""
+    draw = random.Random(1)
+    for number in range(20):
+        project.write(f"data/part{number % 3}/{number}", draw.randbytes(2000))
+    project.write("data/large", draw.randbytes(900_000))
+    project.write("kept", "only here")
+    project.anew("remote", "add", "origin", str(project.root.parent / "remote"))
+    project.anew("add", "data", "kept")
+    project.anew("push", "data")
+    return project
+
+
+def packs(project: Project) -> list[Path]:
+    return sorted((project.root / ".anew/objects/packs").glob("*.pack"))
+
+
+def seal(project: Project) -> None:
+    """As if the pack had been full."""
+    with Objects(project.root / ".anew/objects") as objects:
+        objects.drop(())
+
+
+def flip(path: Path, where: float) -> None:
+    data = bytearray(path.read_bytes())
+    data[int(len(data) * where)] ^= 4
+    path.write_bytes(data)
+
+
+def files(project: Project) -> dict[str, bytes]:
+    folder = project.root / "data"
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def verified(project: Project, *options: str, code: int | None = None) -> Any:
+    return project.json("verify", *options, code=code)
+
+
+@pytest.mark.parametrize("sealed", [True, False], ids=["sealed", "growing"])
+def test_flipped_bits(shared: Project, sealed: bool) -> None:
+    before = files(shared)
+    if sealed:
+        seal(shared)
+    for where in (0.03, 0.3, 0.6, 0.9):
+        flip(packs(shared)[0], where)
+    found = verified(shared, "--no-restore", code=1)
+    assert found["mended"] == [] and len(found["problems"]) >= 4
+    found = verified(shared, code=0)
+    assert [item["where"] for item in found["mended"]] == ["origin"]
+    assert 1 <= len(found["mended"][0]["objects"]) < 10, "only what was damaged"
+    assert verified(shared, code=0)["mended"] == []
+    shutil.rmtree(shared.root / "data")
+    shared.anew("checkout", "data")
+    assert files(shared) == before
+
+
+def test_a_pack_that_is_gone(shared: Project) -> None:
+    """All that was pushed comes back, level by level; what was pushed nowhere is told."""
+    before = files(shared)
+    seal(shared)
+    packs(shared)[0].unlink()
+    said = shared.anew("verify", code=1).stdout
+    assert "mended" in said and "brought from origin" in said and "kept:v1" in said
+    shutil.rmtree(shared.root / "data")
+    shared.anew("checkout", "data")
+    assert files(shared) == before
+    shared.anew("add", "kept")  # which is as it was, and stored again
+    assert verified(shared, code=0)["problems"] == []
+
+
+def test_all_is_gone(shared: Project) -> None:
+    (shared.root / "kept").unlink()
+    before = files(shared)
+    shutil.rmtree(shared.root / ".anew/objects")
+    found = verified(shared, code=1)
+    assert [item["where"] for item in found["problems"]] == ["kept:v1"]
+    shutil.rmtree(shared.root / "data")
+    shared.anew("checkout", "data")
+    assert files(shared) == before
+
+
+def test_a_damaged_index_is_made_again(shared: Project) -> None:
+    """Without a remote: all is there, and only not found."""
+    shared.anew("remote", "remove", "origin")
+    seal(shared)
+    (index,) = (shared.root / ".anew/objects/index").glob("*.idx")
+    for cut_short in (False, True):
+        if cut_short:
+            os.truncate(index, 100)
+        else:
+            flip(index, 0.5)
+        found = verified(shared, code=0)
+        assert [item["kind"] for item in found["mended"]] == ["index"]
+        (index,) = (shared.root / ".anew/objects/index").glob("*.idx")
+    shared.anew("checkout", "data", "--force")
+
+
+def test_a_remote_that_is_not_there(shared: Project) -> None:
+    shutil.rmtree(shared.root.parent / "remote")
+    seal(shared)
+    flip(packs(shared)[0], 0.5)
+    done = shared.anew("verify", code=1)
+    assert "nothing could be had from origin" in done.stderr
+    assert "broken" in done.stdout
