@@ -25,7 +25,7 @@ paths = st.lists(names, min_size=1, max_size=4).map("/".join)
 
 
 class Blobs(dict[bytes, bytes]):
-    def put(self, data: bytes) -> bytes:
+    def put(self, data: bytes, like: bytes | None = None) -> bytes:
         key = digest(data)
         self[key] = data
         return key

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from anew.errors import CorruptData, NotFound
 from anew.store.objects.disk import reading
 from anew.store.objects.packs import Packs
-from anew.store.objects.record import HEADER, decode
+from anew.store.objects.record import DELTA, HEADER, decode, encode
 
 GAP_SIZE_MAX = 64 << 10  # what is read in vain rather than by another call
 RUN_SIZE_MAX = 4 << 20
@@ -17,7 +17,10 @@ Run = tuple[int, int, list[Wanted]]  # where it begins and ends, and which recor
 
 
 def records(packs: Packs, keys: Sequence[bytes]) -> Iterator[tuple[bytes, int, bytes, memoryview]]:
-    """Key, kind, content and record of each, verified. NotFound, CorruptData."""
+    """Key, kind, content and record of each, verified. NotFound, CorruptData.
+
+    A record is whole, though it may be stored as a delta: it has to be understood elsewhere.
+    """
     by_pack: dict[str, list[Wanted]] = {}
     for key, place in zip(keys, packs.find_all(keys), strict=True):
         if place is None and (place := packs.find(key)) is None:
@@ -33,9 +36,11 @@ def records(packs: Packs, keys: Sequence[bytes]) -> Iterator[tuple[bytes, int, b
             for offset, stored, key in inside:
                 record = data[offset - start : offset - start + HEADER.size + stored]
                 where = f"{path} at offset {offset}"
-                kind, found, content = decode(record, where)
+                kind, found, content = decode(record, where, packs.whole)
                 if found != key:
                     raise CorruptData(f"{where}: object {key.hex()} should be here, but {found.hex()} is")
+                if record[1] == DELTA:
+                    record = memoryview(b"".join(encode(kind, key, content)))
                 yield key, kind, content, record
 
 

@@ -116,7 +116,7 @@ class Taker:
             if is_racy(about[position], self._looked_ns):
                 marks[position] = NO_MARK
             rows.append(row)
-        key = tree.put_rows(rows, self._put_blob)
+        key = tree.put_rows(rows, self._put_blob, self._levels(before))
         return SeenFolder("\0".join(names), b"".join(marks), key, files, size)
 
     def _row(self, path: str, name: str, about: os.stat_result) -> tree.Row:
@@ -142,6 +142,15 @@ class Taker:
             for name, (found,) in zip(names, _MARK_BYTES.iter_unpack(before.marks), strict=True)
             if found != NO_MARK
         }
+
+    def _levels(self, before: SeenFolder | None) -> tree.Levels | None:
+        """The nodes that were stored when the folder was last taken."""
+        if before is None:
+            return None
+        try:
+            return tree.levels(before.key, self._get_blob)
+        except (NotFound, StoreError):
+            return None
 
 
 class Writer:

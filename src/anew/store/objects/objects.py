@@ -27,6 +27,7 @@ from anew.store.objects.values import Entry, FileRef, FolderRef, Problem
 if TYPE_CHECKING:
     from anew.store.objects.seen import Seen
     from anew.store.objects.sweep import Garbage
+    from anew.store.objects.tree import PutBlob
 
 READ_SIZE = 1 << 20
 
@@ -356,7 +357,7 @@ class Objects:
         return key, size
 
     def keys_of(self, digests: Iterable[str], trees: Iterable[str]) -> set[bytes]:
-        """The keys of all records that these objects, and all that is in these trees, are made of.
+        """The keys of all records that these objects, and all that is in these trees, are made of, or deltas of.
 
         What is not stored is left out, such as what a fetch that broke off did not bring. CorruptData where that can't
         be told.
@@ -378,7 +379,7 @@ class Objects:
                 found.add(key)
                 if self._packs.peek(key)[0] == MANIFEST:
                     found.update(self._pieces(key))
-        return found
+        return found.union(*map(self._packs.bases_of, found))
 
     def _pieces(self, key: bytes) -> Iterator[bytes]:
         """Segments and chunks that a manifest names; of segments that are not stored, no chunks."""
@@ -456,9 +457,10 @@ class Objects:
         shutil.rmtree(os.path.join(self._root, "seen"), ignore_errors=True)
         return sweep.sweep(self._packs, due, grace_s)
 
-    def _put_blob(self, data: bytes) -> bytes:
+    def _put_blob(self, data: bytes, like: bytes | None = None) -> bytes:
+        """`like`: the key of another blob, of which little may differ."""
         key = digest(data)
-        self._packs.add(BLOB, key, data)
+        self._packs.add(BLOB, key, data, like)
         return key
 
     def _get_blob(self, key: bytes) -> bytes:
@@ -561,10 +563,10 @@ def _key(digest: str) -> bytes:
     return key
 
 
-def _into(nodes: dict[bytes, bytes]) -> Callable[[bytes], bytes]:
+def _into(nodes: dict[bytes, bytes]) -> PutBlob:
     """Where blobs are kept that are not to be stored."""
 
-    def put(data: bytes) -> bytes:
+    def put(data: bytes, like: bytes | None = None) -> bytes:
         key = digest(data)
         nodes[key] = data
         return key

@@ -12,7 +12,7 @@ from blake3 import blake3
 from anew.errors import CorruptData, StoreError
 from anew.store.objects import frames, index, live
 from anew.store.objects.disk import fsync_folder, left_after, write_all, write_some, writing
-from anew.store.objects.record import HEADER, Buffer, encode, scan
+from anew.store.objects.record import HEADER, Buffer, encode, encode_delta, scan
 
 MAGIC = b"ANEWP\x01\r\n"
 PACK_SIZE = 64 << 20
@@ -101,10 +101,16 @@ class PackWriter:
     def full(self) -> bool:
         return self._written + self._pending_size >= PACK_SIZE or len(self.entries) >= PACK_RECORDS
 
-    def append(self, kind: int, key: bytes, content: Buffer) -> None:
-        """Raises before it takes the record, so that what was taken can still be written later."""
+    def append(self, kind: int, key: bytes, content: Buffer, base: tuple[bytes, bytes] | None = None) -> None:
+        """Raises before it takes the record, so that what was taken can still be written later.
+
+        `base`: key and content of a blob that is stored whole, of which `content` may be kept as a delta.
+        """
         if self._pending_size >= PENDING_SIZE_MAX:
             self.drain()
+        if base is not None and (delta := encode_delta(key, content, *base)) is not None:
+            self._take(key, *delta)
+            return
         # Where many in a row did not shrink (images, archives), only now and then one is tried.
         compress = self._in_vain < _IN_VAIN_MAX or not len(self.entries) % _TRIED_EVERY
         header, stored = encode(kind, key, content, compress=compress)
@@ -190,7 +196,7 @@ class PackWriter:
     def recover(self) -> None:
         """Take in the records that the pack holds past its index, up to the first torn one."""
         try:
-            for _, key, _, offset, stored in scan(self._pack_fd, end_of(self.entries), self._written, self._path):
+            for key, offset, stored in scan(self._pack_fd, end_of(self.entries), self._written, self._path):
                 self.entries[key] = (offset, stored)
         except CorruptData:
             pass  # the writer died here; nothing can refer to what comes after
@@ -283,7 +289,7 @@ def is_owned(live_path: str) -> bool:
 def find_unindexed(pack: PackFile, left: live.LiveIndex, key: bytes) -> tuple[int, int] | None:
     """(offset, stored) of a record that comes after those the index of its pack still names."""
     try:
-        for _, found, _, offset, stored in scan(pack.fileno(), end_of(left.entries), pack.size(), left.path):
+        for found, offset, stored in scan(pack.fileno(), end_of(left.entries), pack.size(), left.path):
             if found == key:
                 return offset, stored
     except CorruptData:

@@ -8,16 +8,16 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from anew.errors import CorruptData, NotFound
+from anew.errors import CorruptData, NotFound, StoreError
 from anew.store.objects import index
 from anew.store.objects.disk import reading, writing
 from anew.store.objects.fork import watch
 from anew.store.objects.index import SealedIndex
 from anew.store.objects.live import LiveIndex
 from anew.store.objects.pack import Folders, PackFile, PackWriter, create, find_unindexed, is_owned, take_on
-from anew.store.objects.record import HEADER, Buffer, decode, parse_header
+from anew.store.objects.record import BASE_SIZE, BLOB, HEADER, Buffer, base_of, decode, parse_header
 
 Place = tuple[str, int, int]  # pack name, offset, stored
 
@@ -110,10 +110,37 @@ class Packs:
     def read(self, key: bytes) -> tuple[int, bytes]:
         """(kind, content), verified. NotFound, or CorruptData naming pack and offset."""
         _, _, raw, where = self._raw(key, None)
-        kind, found, content = decode(raw, where)
+        kind, found, content = decode(raw, where, self.whole)
         if found != key:
             raise CorruptData(f"{where}: object {key.hex()} should be here, but {found.hex()} is")
         return kind, content
+
+    def whole(self, key: bytes) -> bytes:
+        """The content of a blob that deltas differ from, and that is none itself. CorruptData."""
+        try:
+            _, _, raw, where = self._raw(key, None)
+        except NotFound as error:
+            raise CorruptData(f"{error}, from which others that are differ") from error
+        kind, found, content = decode(raw, where)
+        if found != key or kind != BLOB:
+            raise CorruptData(f"{where}: blob {key.hex()} should be here, but {found.hex()} is")
+        return content
+
+    def bases_of(self, key: bytes) -> set[bytes]:
+        """The keys of what it is stored as a delta of, wherever it is stored. CorruptData."""
+        found = set()
+        for name, offset, _ in self._find_every(key):
+            where = f"{self.folders.pack(name)} at offset {offset}"
+            try:
+                raw = self.pack_file(name).read(HEADER.size + BASE_SIZE, offset)
+            except FileNotFoundError:
+                continue  # rewritten since: what is copied stays a delta of the same
+            except OSError:
+                with reading(where):
+                    raise
+            if base := base_of(raw, where):
+                found.add(base)
+        return found
 
     def peek(self, key: bytes) -> tuple[int, int, int, int]:
         """(kind, bytes of the record's decoded content, bytes stored, offset); only the header is checked."""
@@ -127,17 +154,18 @@ class Packs:
         place = self._find(key)
         return f"{self.folders.pack(place[0])} at offset {place[1]}" if place else f"object {key.hex()}"
 
-    def add(self, kind: int, key: bytes, content: Buffer) -> None:
-        """Store a record unless its key is already there."""
+    def add(self, kind: int, key: bytes, content: Buffer, like: bytes | None = None) -> None:
+        """Store a record unless its key is already there. `like`: the key of a blob that may be much the same."""
         if self.known(key):
             return
+        base = self._base_like(like) if like is not None else None
         with self._lock:
             writer = self._writer
             if key in self._condemned:
                 self._again.add(key)
             elif writer is not None and key in writer.entries:
                 return
-            self._with_room().append(kind, key, content)
+            self._with_room().append(kind, key, content, base)
 
     def add_records(self, records: Iterable[tuple[bytes, Buffer]]) -> None:
         """Store records as they lie in another pack, verified by who gives them; but for those just added here."""
@@ -148,6 +176,15 @@ class Packs:
                 elif self._writer is not None and key in self._writer.entries:
                     continue
                 self._with_room().append_record(key, record)
+
+    def _base_like(self, key: bytes) -> tuple[bytes, bytes] | None:
+        """What to keep a delta of, and its content: never of a delta, so that no read takes more than two records."""
+        try:
+            for base in self.bases_of(key):
+                key = base
+            return (key, self.whole(key)) if self.known(key) else None
+        except (NotFound, StoreError):
+            return None
 
     def is_condemned(self, key: bytes) -> bool:
         """Whether it is to be swept, and has to be stored again before anything refers to it."""
@@ -230,6 +267,21 @@ class Packs:
             if len(self._open) > OPEN_PACKS_MAX:
                 del self._open[next(iter(self._open))]
             return pack
+
+    def _find_every(self, key: bytes) -> Iterator[Place]:
+        """Where the object is: in more than one place, if it was stored by several at once, or while condemned."""
+        writer = self._writer
+        if writer is not None and (entry := writer.entries.get(key)):
+            with self._lock:
+                writer.drain()
+            yield writer.name, *entry
+        for live in self.lives:
+            if entry := live.entries.get(key):
+                yield live.name, *entry
+        prefix = int.from_bytes(key[:8])
+        for sealed in self.indexes:
+            if place := sealed.find(key, prefix):
+                yield place
 
     def _find(self, key: bytes) -> Place | None:
         writer = self._writer

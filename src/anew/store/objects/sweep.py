@@ -59,7 +59,10 @@ def condemn(packs: Packs, named: Collection[bytes], grace_s: float, *, note: boo
     before, now = condemned(packs.folders.root), time.time()
     sizes = {key: stored for key, stored in _stored(packs) if key not in named}
     times = {key: before.get(key, int(now)) for key in sizes}
-    due = frozenset(key for key, since in times.items() if key in before and since + grace_s <= now)
+    due = {key for key, since in times.items() if key in before and since + grace_s <= now}
+    if due:
+        # What a delta differs from goes after it, in a sweep of its own: so nothing that is there can't be read.
+        due -= {base for key in times for base in packs.bases_of(key)}
     if note:
         path = os.path.join(packs.folders.root, "condemned")
         entries = b"".join([ENTRY.pack(key, since) for key, since in times.items()])
@@ -69,7 +72,7 @@ def condemn(packs: Packs, named: Collection[bytes], grace_s: float, *, note: boo
             elif before:
                 os.unlink(path)
     size, due_size = (sum(sizes[key] + HEADER.size for key in keys) for keys in (sizes, due))
-    return Garbage(frozenset(sizes), size, due, due_size)
+    return Garbage(frozenset(sizes), size, frozenset(due), due_size)
 
 
 def sweep(packs: Packs, due: Collection[bytes], grace_s: float) -> int:
@@ -153,7 +156,7 @@ def copy_without(packs: Packs, name: str, rows: list[index.Row], due: Collection
         pack = packs.pack_file(name)
         for offset, key, stored in staying:
             raw = pack.read(HEADER.size + stored, offset)
-            _, found, _ = decode(raw, f"{path} at offset {offset}")
+            _, found, _ = decode(raw, f"{path} at offset {offset}", packs.whole)
             if found != key:
                 raise CorruptData(f"{path} at offset {offset}: object {key.hex()} should be here: `anew verify`")
             writer = writer or create(packs.folders)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import msgpack
 from blake3 import blake3
@@ -20,8 +21,13 @@ LEVELS_MAX = 8  # of nodes within one folder: 1,000 ** 8 entries are enough
 EMPTY = blake3(msgpack.packb([LEAF, []])).digest()  # the key of the tree that holds nothing
 
 GetBlob = Callable[[bytes], bytes]
-PutBlob = Callable[[bytes], bytes]  # gives the key
 Row = list[Any]  # as docs/formats.md describes it
+Levels = list[list[tuple[str, bytes]]]  # of one folder's nodes, leaves first: the first sort key and the key of each
+
+
+class PutBlob(Protocol):
+    def __call__(self, data: bytes, like: bytes | None = None, /) -> bytes:
+        """Store `data`, which may be much like what is stored as `like`; its key."""
 
 
 def put(entries: Iterable[Entry], put_blob: PutBlob) -> bytes:
@@ -47,8 +53,8 @@ def put(entries: Iterable[Entry], put_blob: PutBlob) -> bytes:
     return _put_nested(top, put_blob)
 
 
-def put_rows(rows: list[Row], put_blob: PutBlob) -> bytes:
-    """Store one folder, of rows in any order."""
+def put_rows(rows: list[Row], put_blob: PutBlob, before: Levels | None = None) -> bytes:
+    """Store one folder, of rows in any order. `before`: the nodes of a folder that may be much like it."""
     keyed = sorted(((_sort_key(row), row) for row in rows), key=lambda pair: pair[0])
     level = 0
     while True:
@@ -56,11 +62,24 @@ def put_rows(rows: list[Row], put_blob: PutBlob) -> bytes:
         for part in _cut(keyed, level):
             node = [LEAF if level == 0 else INNER, [row for _, row in part]]
             packed = msgpack.packb(node, use_bin_type=True, unicode_errors="surrogateescape")
-            nodes.append((part[0][0] if part else "", put_blob(packed)))
+            first = part[0][0] if part else ""
+            nodes.append((first, put_blob(packed, _alike(before, level, first))))
         if len(nodes) == 1:
             return nodes[0][1]
         keyed = [(first, [first, key]) for first, key in nodes]
         level += 1
+
+
+def levels(key: bytes, get_blob: GetBlob) -> Levels:
+    """The nodes of one folder."""
+    found: Levels = [[("", key)]]
+    for _ in range(LEVELS_MAX):
+        nodes = [_node(node, get_blob(node)) for _, node in found[0][:1]]
+        if nodes[0][0] == LEAF:
+            break
+        nodes += [_node(node, get_blob(node)) for _, node in found[0][1:]]
+        found.insert(0, [(first, child) for _, inner in nodes for first, child in inner])
+    return found
 
 
 def read(key: bytes, get_blob: GetBlob) -> Iterator[Entry]:
@@ -198,6 +217,14 @@ def _cut(keyed: list[tuple[str, Row]], level: int) -> Iterator[list[tuple[str, R
             start = end
     if start < len(keyed) or not keyed:
         yield keyed[start:]
+
+
+def _alike(before: Levels | None, level: int, first: str) -> bytes | None:
+    """The key of the node that began where one does that begins with `first`, or shortly before."""
+    if before is None or level >= len(before):
+        return None
+    nodes = before[level]
+    return nodes[max(0, bisect_right(nodes, first, key=lambda node: node[0]) - 1)][1]
 
 
 def _leaf_rows(key: bytes, get_blob: GetBlob, levels_left: int) -> Iterator[Row]:

@@ -71,7 +71,7 @@ def _sealed_pack(
     except OSError as error:
         yield Problem("unreadable", path, f"{path}: {error.strerror}")
         return
-    yield from _records(pack, path, listed, manifests)
+    yield from _records(packs, pack, path, listed, manifests)
 
 
 def _listed(
@@ -92,14 +92,14 @@ def _listed(
         return
     if entries and pack.read(len(MAGIC), 0) != MAGIC:
         yield Problem("corrupt", path, f"{path}: does not begin like a pack")
-    yield from _records(pack, path, {at: (key, stored) for key, (at, stored) in entries.items()}, manifests)
+    yield from _records(packs, pack, path, {at: (key, stored) for key, (at, stored) in entries.items()}, manifests)
 
 
-def _records(pack: PackFile, path: str, listed: Places, manifests: list[bytes]) -> Iterator[Problem]:
+def _records(packs: Packs, pack: PackFile, path: str, listed: Places, manifests: list[bytes]) -> Iterator[Problem]:
     for offset, (key, stored) in sorted(listed.items()):
         where = f"{path} at offset {offset}"
         try:
-            kind, found, _ = decode(pack.read(HEADER.size + stored, offset), where)
+            kind, found, _ = decode(pack.read(HEADER.size + stored, offset), where, packs.whole)
             if found != key:
                 raise CorruptData(f"{where}: object {key.hex()} should be here, but {found.hex()} is")
             if kind == MANIFEST:

@@ -1,4 +1,4 @@
-"""Make the golden store, once: `python tests/store/objects/golden/make.py`. Refuses to make it again.
+"""Make a golden store, once: `python tests/store/objects/golden/make.py [delta]`. Refuses to make it again.
 
 A golden file that no longer fits means that the format has changed, and existing stores are lost: give the
 format a new version, keep reading the old one, and add new golden files beside these.
@@ -9,6 +9,9 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 
 from anew.store.objects import Entry, Objects, chunk, pack
@@ -42,6 +45,26 @@ def cuts() -> list[int]:
     return [len(p) for pieces in chunk.cut(lambda o, n: data[o : o + n], len(data)) for p in pieces]
 
 
+def delta() -> None:
+    """Three versions of a folder whose nodes differ in little."""
+    root = HERE / "delta" / "objects"
+    if root.exists():
+        raise SystemExit(f"{root} exists: golden files are made once")
+    trees = {}
+    with tempfile.TemporaryDirectory() as name:
+        contents = {f"{i:03}": b"%d" % i for i in range(100)}
+        for turn in range(3):
+            contents[f"{turn * 30:03}"] = b"changed"
+            for file, data in contents.items():
+                Path(name, file).write_bytes(data)
+            with Objects(root) as store:
+                digest = store.put_folder(Path(name), remember=True).digest
+            trees[digest] = {file: data.hex() for file, data in contents.items()}
+    shutil.rmtree(root / "seen")
+    (root / "stat").unlink(missing_ok=True)
+    (HERE / "delta" / "expected.json").write_text(json.dumps({"deltas": 2, "trees": trees}, indent=1) + "\n")
+
+
 def main() -> None:
     root = HERE / "objects"
     if root.exists():
@@ -60,4 +83,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    delta() if sys.argv[1:] == ["delta"] else main()
