@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from anew.data import pointer as pointers
 from anew.data.datasets import Datasets, Version, default_name
@@ -18,6 +18,9 @@ from anew.errors import Conflict, NotFound, StoreError, UsageError
 from anew.store.ledger import Ledger
 from anew.store.location import Store, git_top
 from anew.store.objects import Entry, FolderRef, Objects
+
+if TYPE_CHECKING:
+    from anew.store.objects.seen import Seen
 
 _MOST_NAMED = 5  # files, in a message
 
@@ -84,7 +87,7 @@ class Workspace:
         kind: Literal["tree", "file"] = "tree" if stat.S_ISDIR(path.lstat().st_mode) else "file"
         if before is not None and before.only:
             raise Conflict(f"{path} is a partial checkout of {before.dataset}: check all of it out before you add it")
-        found = self._take(path, kind, nodes=None)
+        found = self.objects.put_folder(path, remember=True) if kind == "tree" else self._take_file(path)
         latest = self.datasets.find(name).latest()
         facts = facts_of(path) if latest is None or latest.digest != found.digest else latest.facts
         version = Version(
@@ -154,19 +157,18 @@ class Workspace:
             raise NotFound(f"{pointer.dataset} {pointer.digest[:12]} is not in this store; `anew pull` brings it")
         wanted = self._wanted(pointer)
         if pointer.kind == "tree" and not os.path.lexists(pointer.path):
-            self.objects.restore_tree(wanted, pointer.path, remember=True)
-            changes = Changes(added=[entry.path for entry in self.objects.read_tree(wanted)])
+            changes = Changes(added=sorted(self.objects.restore_tree(wanted, pointer.path, remember=True)))
         else:
             nodes: dict[bytes, bytes] = {}
-            there = self._digest_at(pointer, nodes)
+            there, seen = self._look_at(pointer, nodes)
             differing = list(self.objects.tree_differences(there, wanted, nodes))
             self._expect_here(pointer, [after for _, _, after in differing if after is not None])
             if not force:
                 self._expect_kept(pointer, [before for _, before, _ in differing if before is not None])
             self._apply(pointer, differing)
             changes = _changes(differing)
-            if pointer.kind == "tree":
-                self.objects.put_folder(pointer.path, remember=True)
+            if seen is not None:
+                self.objects.settle(seen, wanted, [path for path, _, _ in differing])
         if point and self._pointer_at(pointer.path) != pointer and pointer.path.is_relative_to(self.root):
             pointer.write()
             _ignore_in_git(pointer.path)
@@ -208,27 +210,26 @@ class Workspace:
     def _relative(self, path: Path) -> str:
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else path.name
 
-    def _take(self, path: Path, kind: str, nodes: dict[bytes, bytes] | None) -> FolderRef:
-        """Store what is at `path`, or, given `nodes`, only hash it."""
-        if kind == "tree":
-            if nodes is None:
-                return self.objects.put_folder(path, remember=True)
-            return self.objects.hash_folder(path, nodes)
+    def _take_file(self, path: Path, nodes: dict[bytes, bytes] | None = None) -> FolderRef:
+        """Store a file, as a tree of its own, or, given `nodes`, only hash it."""
         found = self.objects.put_file(path) if nodes is None else self.objects.hash_file(path)
         executable = bool(path.stat().st_mode & 0o100)
         entry = Entry(path.name, "file", found.digest, found.size, executable)
         return FolderRef(self.objects.put_tree([entry], nodes), found.size, 1)
 
-    def _digest_at(self, pointer: Pointer, nodes: dict[bytes, bytes]) -> str:
-        """The digest of the tree of what lies at a pointer, of whichever kind it is."""
+    def _look_at(self, pointer: Pointer, nodes: dict[bytes, bytes]) -> tuple[str, Seen | None]:
+        """The digest of the tree of what lies at a pointer, of whichever kind it is; and of a folder what was seen."""
         path = pointer.path
         if not os.path.lexists(path):
-            return self.objects.put_tree([], nodes)
+            return self.objects.put_tree([], nodes), None
         if path.is_symlink() or (not path.is_dir() and not path.is_file()):
             raise Conflict(f"{path} is a link or no file: remove it, then check out again")
         if path.is_dir() != (pointer.kind == "tree"):
             raise Conflict(f"{path} is {'a folder' if path.is_dir() else 'a file'} and should not: remove it first")
-        return self._take(path, pointer.kind, nodes).digest
+        if pointer.kind == "tree":
+            found, seen = self.objects.look_at(path, nodes)
+            return found.digest, seen
+        return self._take_file(path, nodes).digest, None
 
     def _wanted(self, pointer: Pointer, nodes: dict[bytes, bytes] | None = None) -> str:
         """The digest of the tree that should be there: a part of the version in a partial checkout.
@@ -245,7 +246,7 @@ class Workspace:
 
     def _changes(self, pointer: Pointer) -> Changes:
         nodes: dict[bytes, bytes] = {}
-        wanted, there = self._wanted(pointer, nodes), self._digest_at(pointer, nodes)
+        wanted, there = self._wanted(pointer, nodes), self._look_at(pointer, nodes)[0]
         if there == wanted:
             return Changes()
         return _changes(list(self.objects.tree_differences(wanted, there, nodes)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,9 @@ CHANGES = st.lists(
         st.tuples(st.just("link"), NAMES, CONTENT),
         st.tuples(st.just("take"), NAMES, CONTENT),
         st.tuples(st.just("restore"), NAMES, CONTENT),
+        st.tuples(st.just("keep"), NAMES, CONTENT),
+        st.tuples(st.just("back"), NAMES, CONTENT),
+        st.tuples(st.just("back, disturbed"), NAMES, CONTENT),
     ),
     max_size=25,
 )
@@ -50,7 +54,7 @@ def change(folder: Path, kind: str, name: str, content: bytes) -> None:
 @given(CHANGES)
 def test_what_was_seen_never_hides_a_change(changes: list[tuple[str, str, bytes]]) -> None:
     with tempfile.TemporaryDirectory() as name:
-        folder, fresh = Path(name, "data"), 0
+        folder, fresh, kept = Path(name, "data"), 0, ""
         folder.mkdir()
         with Objects(Path(name, "objects")) as objects:
             for kind, path, content in [*changes, ("take", "a", b"")]:
@@ -66,8 +70,35 @@ def test_what_was_seen_never_hides_a_change(changes: list[tuple[str, str, bytes]
                     shutil.rmtree(folder)
                     objects.restore_tree(found.digest, folder, remember=True)
                     assert objects.put_folder(folder, remember=True) == found
-                else:
+                elif kind == "keep":
+                    kept = objects.put_folder(folder, remember=True).digest
+                elif kind.startswith("back") and kept:
+                    disturbed = "disturbed" in kind
+
+                    def disturb(path: str = path, content: bytes = content, really: bool = disturbed) -> None:
+                        if really and not (folder / path).parent.is_file() and not (folder / path).is_dir():
+                            change(folder, "write", path, content)
+
+                    put_back(objects, folder, kept, disturb)
+                    assert objects.hash_folder(folder, {}).digest == kept or disturbed
+                elif not kind.startswith("back"):
                     change(folder, kind, path, content)
+
+
+def put_back(objects: Objects, folder: Path, digest: str, disturb: Callable[[], object]) -> None:
+    """Make a folder what it was, and note it, as a checkout does."""
+    nodes: dict[bytes, bytes] = {}
+    there, seen = objects.look_at(folder, nodes)
+    differing = list(objects.tree_differences(there.digest, digest, nodes))
+    for path, before, after in differing:
+        if before is not None and (after is None or after.kind != before.kind):
+            (folder / path).rmdir() if before.kind == "dir" else (folder / path).unlink()
+            for parent in (folder / path).parents:
+                if parent != folder and not any(parent.iterdir()):
+                    parent.rmdir()
+    objects.restore_entries([after for _, _, after in differing if after is not None], folder)
+    disturb()
+    objects.settle(seen, digest, [path for path, _, _ in differing])
 
 
 def aged(folder: Path) -> None:
@@ -163,3 +194,50 @@ def test_a_folder_comes_whole_or_not_at_all(store: Objects, root: Path, folder: 
     with Objects(root) as again, pytest.raises(StoreError):
         again.restore_tree(found.digest, tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "objects"]
+
+
+def test_what_was_put_back_is_noted_without_a_look_at_all(
+    store: Objects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data"
+    for name in ("a", "sub/b", "sub/c", "other/d", "gone/e"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    (folder / "empty").mkdir()
+    kept = store.put_folder(folder, remember=True)
+    (folder / "sub" / "b").write_text("changed")
+    (folder / "new" / "deep").mkdir(parents=True)
+    (folder / "new" / "deep" / "f").write_text("new")
+    shutil.rmtree(folder / "gone")
+    with monkeypatch.context() as patch:
+        patch.delattr(Objects, "put_folder")
+        put_back(store, folder, kept.digest, lambda: None)
+    aged(folder)
+    assert set(store.look_at(folder, {})[1].folders) == {"", "sub", "other", "gone", "empty"}
+    assert store.put_folder(folder, remember=True) == kept
+
+
+@pytest.mark.parametrize("otherwise", ["changed", "more", "less", "mode"])
+def test_what_another_process_did_meanwhile_is_not_noted_away(store: Objects, tmp_path: Path, otherwise: str) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in "abc":
+        (folder / name).write_text(name)
+    kept = store.put_folder(folder, remember=True)
+    (folder / "a").write_text("A")
+
+    def disturb() -> None:
+        if otherwise == "changed":
+            (folder / "a").write_text("B")
+            aged(folder)
+        elif otherwise == "more":
+            (folder / "d").write_text("d")
+        elif otherwise == "less":
+            (folder / "b").unlink()
+        else:
+            (folder / "a").chmod(0o755)
+            aged(folder)
+
+    put_back(store, folder, kept.digest, disturb)
+    with Objects(tmp_path / "fresh") as fresh:
+        assert store.hash_folder(folder, {}) == fresh.put_folder(folder) != kept

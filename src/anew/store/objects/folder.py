@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import shutil
 import stat
-import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,14 +16,14 @@ from blake3 import blake3
 
 from anew.errors import CorruptData, NotFound, StoreError, UsageError
 from anew.store.objects import tree
-from anew.store.objects.disk import reading, write_parts, writing
-from anew.store.objects.seen import MARK, NO_MARK, Seen, SeenFolder, mark
+from anew.store.objects.chunk import WHOLE_SIZE_MAX
+from anew.store.objects.disk import reading, refused, write_parts, writing
+from anew.store.objects.record import BLOB
+from anew.store.objects.seen import MARK, NO_MARK, OWN_FOLDER, Seen, SeenFolder, is_own, mark
 from anew.store.objects.stat_index import is_racy
 from anew.store.objects.values import Entry
 
-OWN_FOLDER = ".anew"  # a store does not store itself
-_LEFT = re.compile(r"\.anew-[0-9a-f]{16}\.tmp")  # of a writer that died
-_MARK_BYTES = struct.Struct(f"{MARK.size}s")
+MANY_FILES = 200  # in one folder: looking them up at once takes less than one by one
 _NOT_YET = SeenFolder("", b"", b"", 0, 0)
 
 
@@ -68,7 +66,7 @@ class Taker:
         with reading(path), os.scandir(path) as entries:
             for entry in entries:
                 name, found = entry.name, entry.stat(follow_symlinks=False)
-                if name[:5] == OWN_FOLDER and (name == OWN_FOLDER or _LEFT.fullmatch(name)):
+                if name[:5] == OWN_FOLDER and is_own(name):
                     continue
                 names.append(name)
                 about.append(found)
@@ -99,21 +97,22 @@ class Taker:
         about: list[os.stat_result],
         inner: dict[str, SeenFolder],
     ) -> SeenFolder:
-        known = self._known(before)
-        rows: list[tree.Row] = []
-        files = size = 0
+        known = self._known(before, names, marks)
+        rows: list[tree.Row] = list(known.values())
+        size = sum([row[3] for row in rows if row[1] != "l"])
+        files = sum([row[1] != "l" for row in rows])
         for position, name in enumerate(names):
+            if name in known:
+                continue
             found = inner.get(name)
             if found is not None:
                 rows.append([name, "e"] if found.key == tree.EMPTY else [name, "d", found.key])
                 files, size = files + found.files, size + found.size
                 continue
-            row = known.get((name, marks[position]))
-            if row is None:
-                row = self._row(f"{path}/{name}", name, about[position])
+            row = self._row(f"{path}/{name}", name, about[position])
             if row[1] != "l":
                 files, size = files + 1, size + row[3]
-            if is_racy(about[position], self._looked_ns):
+            if is_racy(about[position].st_ctime_ns, self._looked_ns):
                 marks[position] = NO_MARK
             rows.append(row)
         key = tree.put_rows(rows, self._put_blob, self._levels(before))
@@ -128,20 +127,17 @@ class Taker:
                 return [name, "l", os.readlink(path)]
         raise StoreError(f"{path} is no file, folder or link: remove it or leave it out")
 
-    def _known(self, before: SeenFolder | None) -> dict[tuple[str, bytes], tree.Row]:
-        """The rows of files of which only their marks need be the same."""
+    def _known(self, before: SeenFolder | None, names: list[str], marks: list[bytes]) -> dict[str, tree.Row]:
+        """The rows, by name, of what is there and has the mark that it had."""
         if before is None or not before.names:
             return {}
         try:
             rows = {row[0]: row for row in tree.rows(before.key, self._get_blob)}
         except (NotFound, StoreError):
             return {}  # all is read again, and so stored again
-        names = before.names.split("\0")
-        return {
-            (name, found): rows[name]
-            for name, (found,) in zip(names, _MARK_BYTES.iter_unpack(before.marks), strict=True)
-            if found != NO_MARK
-        }
+        same = before.by_name().items() & dict(zip(names, marks, strict=True)).items()
+        left = {name for name, found in same if found != NO_MARK}
+        return {name: row for name, row in rows.items() if name in left}
 
     def _levels(self, before: SeenFolder | None) -> tree.Levels | None:
         """The nodes that were stored when the folder was last taken."""
@@ -154,47 +150,89 @@ class Taker:
 
 
 class Writer:
-    """Writes trees into folders that did not exist, or were empty. `written`: what was, by path, for `Taker`.
+    """Writes trees into folders that did not exist, or were empty. `seen`: what they then hold, for `Seen`.
 
-    `read_file(key)` gives the content in pieces, verified.
+    `records(keys)` gives key, kind, content and more of each, and `read_file(key)` one content in pieces; all verified.
     """
 
-    def __init__(self, get_blob: tree.GetBlob, read_file: Callable[[bytes], Iterable[bytes]]) -> None:
-        self._get_blob, self._read_file = get_blob, read_file
-        self.written: dict[str, tuple[bytes, bytes]] = {}  # mark and key
+    def __init__(
+        self,
+        get_blob: tree.GetBlob,
+        records: Callable[[list[bytes]], Iterable[tuple[bytes, int, bytes, object]]],
+        read_file: Callable[[bytes], Iterable[bytes]],
+    ) -> None:
+        self._get_blob, self._records, self._read_file = get_blob, records, read_file
+        self.seen: dict[str, SeenFolder] = {}
 
-    def write(self, key: bytes, path: str, depth: int = 1) -> None:
+    def write(self, key: bytes, path: str, relative: str = "", depth: int = 1) -> SeenFolder:
         """Fill the empty folder `path`. StoreError where something stands in the way; then some of it is written."""
         with writing(path):
             folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        marks: dict[str, bytes] = {}
+        count = size = 0
         try:
-            for row in tree.rows(key, self._get_blob):
-                name, kind = row[0], row[1]
+            rows = list(tree.rows(key, self._get_blob))
+            files = [row for row in rows if row[1] in "fx"]
+            self._files(folder, path, files, marks)
+            for name, kind, *rest in rows:
                 if kind in "fx":
-                    self._file(folder, f"{path}/{name}", row)
                     continue
                 with writing(f"{path}/{name}"):
                     if kind == "l":
-                        os.symlink(row[2], name, dir_fd=folder)
+                        os.symlink(rest[0], name, dir_fd=folder)
+                        marks[name] = mark(os.stat(name, dir_fd=folder, follow_symlinks=False))
                         continue
                     os.mkdir(name, dir_fd=folder)
-                if kind == "d":
-                    if depth == tree.DEPTH_MAX:
-                        raise CorruptData(f"tree {key.hex()} is deeper than {tree.DEPTH_MAX} folders")
-                    self.write(row[2], f"{path}/{name}", depth + 1)
+                marks[name] = NO_MARK
+                if depth == tree.DEPTH_MAX:
+                    raise CorruptData(f"tree {key.hex()} is deeper than {tree.DEPTH_MAX} folders")
+                below = rest[0] if rest else tree.EMPTY
+                inner = self.write(below, f"{path}/{name}", f"{relative}/{name}" if relative else name, depth + 1)
+                count, size = count + inner.files, size + inner.size
+            names = os.listdir(folder)
         finally:
             os.close(folder)
+        size += sum([row[3] for row in files])
+        found = [marks.get(name, NO_MARK) for name in names]
+        self.seen[relative] = SeenFolder("\0".join(names), b"".join(found), key, count + len(files), size)
+        return self.seen[relative]
 
-    def _file(self, folder: int, path: str, row: tree.Row) -> None:
-        name, kind, key, _ = row
+    def forget_racy(self, looked_ns: int) -> None:
+        """Of what may have changed since it was written, without its times changing, keep no marks."""
+        for relative, found in self.seen.items():
+            kept = [
+                NO_MARK if is_racy(known[-1], looked_ns) else MARK.pack(*known)
+                for known in MARK.iter_unpack(found.marks)
+            ]
+            self.seen[relative] = found._replace(marks=b"".join(kept))
+
+    def _files(self, folder: int, path: str, rows: list[tree.Row], marks: dict[str, bytes]) -> None:
+        """Small ones, where they are many, in the order in which they are stored, since many are read at once then."""
+        by_key: dict[bytes, list[tree.Row]] = {}
+        if len(rows) >= MANY_FILES:
+            for row in rows:
+                if row[3] <= WHOLE_SIZE_MAX:
+                    by_key.setdefault(row[2], []).append(row)
+            for key, kind, content, _ in self._records(list(by_key)):
+                if kind == BLOB:
+                    for row in by_key.pop(key):
+                        marks[row[0]] = self._file(folder, path, row, (content,))
+        for row in rows:
+            if row[0] not in marks:
+                marks[row[0]] = self._file(folder, path, row, self._read_file(row[2]))
+
+    def _file(self, folder: int, path: str, row: tree.Row, content: Iterable[bytes]) -> bytes:
+        name, kind, _, _ = row
         mode = 0o777 if kind == "x" else 0o666
-        with writing(path):
+        try:
             fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=folder)
             try:
-                write_parts(fd, self._read_file(key))
-                self.written[path] = mark(os.fstat(fd)), key
+                write_parts(fd, content)
+                return mark(os.fstat(fd))
             finally:
                 os.close(fd)
+        except OSError as error:  # as `writing`, which costs as much as a call of the system
+            raise refused(error, f"{path}/{name}") from error
 
 
 def restore(entries: Iterable[Entry], folder: str, restore_file: Callable[[str, str, bool], None]) -> None:

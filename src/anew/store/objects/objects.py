@@ -171,36 +171,61 @@ class Objects:
 
     def hash_folder(self, path: Path, nodes: dict[bytes, bytes]) -> FolderRef:
         """What `put_folder` gives, without storing; `nodes` is given those of its tree that are not stored."""
+        return self.look_at(path, nodes)[0]
+
+    def look_at(self, path: Path, nodes: dict[bytes, bytes]) -> tuple[FolderRef, Seen]:
+        """`hash_folder`, and what was seen, for `settle`."""
         from anew.store.objects.folder import Taker
 
-        def hash_file(path: str, about: os.stat_result) -> tuple[bytes, int]:
-            return self._file(path, about, store=False)
+        seen = self._seen_at(path)
+        found = Taker(self._hash_small, _into(nodes), self._get_blob, seen).take(os.fspath(path))
+        return FolderRef(found.key.hex(), found.size, found.files), seen
 
-        found = Taker(hash_file, _into(nodes), self._get_blob, self._seen_at(path)).take(os.fspath(path))
-        return FolderRef(found.key.hex(), found.size, found.files)
+    def settle(self, seen: Seen, digest: str, touched: Collection[str]) -> None:
+        """Note, as `put_folder` does, that a folder that was looked at holds the tree `digest` now.
 
-    def restore_tree(self, digest: str, folder: Path, *, remember: bool = False) -> None:
-        """Put a tree into `folder`. What else is there stays; nothing is written through a link.
+        `touched`: paths below it of all that was written or removed since. What it holds otherwise is noted as it is.
+        """
+        from anew.store.objects import settle
+
+        if not settle.settle(seen, _key(digest), touched, self._get_blob, self._hash_small):
+            self.put_folder(Path(seen.path), remember=True)
+            return
+        self.flush()
+        seen.save()
+
+    def _hash_small(self, path: str, about: os.stat_result) -> tuple[bytes, int]:
+        return self._file(path, about, store=False)
+
+    def restore_tree(self, digest: str, folder: Path, *, remember: bool = False) -> list[str]:
+        """Put a tree into `folder`; the paths in it. What else is there stays, and nothing is written through a link.
 
         A folder that is not there yet comes whole or not at all. `remember` as for `put_folder`: for such a one only.
         """
         from anew.store.objects import folder as folders
+        from anew.store.objects import tree
 
-        for _ in self.read_tree(digest):
-            pass  # all of it is checked before anything is written: reading it costs a fiftieth of restoring
+        # All of it is checked before anything is written: reading it costs a fiftieth of restoring.
+        paths = tree.paths(_key(digest), self._get_blob)
         path = os.fspath(folder)
         if os.path.lexists(path):
             folders.restore(self.read_tree(digest), path, self._restore)
-            return
-        writer = folders.Writer(self._get_blob, self._iter)
+            return paths
+        writer = folders.Writer(self._get_blob, self.records, self._iter)
         with folders.staging(path) as beside, writing(path):
             os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
             whole = os.path.join(beside, "whole")
             os.mkdir(whole)
             writer.write(_key(digest), whole)
+            written_ns = time.time_ns()
             os.rename(whole, path)
         if remember:
-            self._remember(folder, {path + name[len(whole) :]: w for name, w in writer.written.items()})
+            self.flush()
+            seen = self._seen_at(folder)
+            writer.forget_racy(written_ns)
+            seen.device, seen.folders = os.stat(path).st_dev, writer.seen
+            seen.save()
+        return paths
 
     def tree_differences(
         self, before: str, after: str, nodes: Mapping[bytes, bytes] | None = None
@@ -316,20 +341,6 @@ class Objects:
         if "" in seen.folders and not self._packs.known(seen.folders[""].key):
             seen.folders = {}  # lost, or condemned: it has to be stored again
         return seen
-
-    def _remember(self, folder: Path, written: dict[str, tuple[bytes, bytes]]) -> None:
-        """Note what was just written below `folder`; what has changed since is read."""
-        from anew.store.objects.folder import Taker
-        from anew.store.objects.seen import mark
-
-        def known(path: str, about: os.stat_result) -> tuple[bytes, int]:
-            found, key = written.get(path, (b"", b""))
-            return (key, about.st_size) if found == mark(about) else self._file(path, about, store=True)
-
-        seen = self._seen_at(folder)
-        Taker(known, self._put_blob, self._get_blob, seen).take(os.fspath(folder))
-        self.flush()
-        seen.save()
 
     def _iter(self, key: bytes) -> Iterable[bytes]:
         """`iter_bytes`, as a list where the content is in one piece."""

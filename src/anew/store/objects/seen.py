@@ -5,15 +5,19 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 import zlib
 from typing import NamedTuple
 
 import msgpack
 
+OWN_FOLDER = ".anew"
+_LEFT = re.compile(r"\.anew-[0-9a-f]{16}\.tmp")
 MAGIC = b"ANEWF\x01\r\n"
 _CHECK = struct.Struct("<I")
 MARK = struct.Struct("<IQQqq")  # mode, inode, size, mtime_ns, ctime_ns
+_MARK_BYTES = struct.Struct(f"{MARK.size}s")
 NO_MARK = bytes(MARK.size)  # of a folder, and of what may change again without its times changing
 
 
@@ -25,6 +29,11 @@ class SeenFolder(NamedTuple):
     key: bytes  # of its tree, all of which is stored
     files: int
     size: int
+
+    def by_name(self) -> dict[str, bytes]:
+        """The mark of each."""
+        marks = [found for (found,) in _MARK_BYTES.iter_unpack(self.marks)]
+        return dict(zip(self.names.split("\0"), marks, strict=True)) if marks else {}
 
 
 class Seen:
@@ -67,6 +76,11 @@ class Seen:
             os.replace(temporary, self.file)
         except OSError:
             pass
+
+
+def is_own(name: str) -> bool:
+    """Whether it is no data: a store does not store itself, nor what a writer that died left behind."""
+    return name[:5] == OWN_FOLDER and (name == OWN_FOLDER or _LEFT.fullmatch(name) is not None)
 
 
 def mark(about: os.stat_result) -> bytes:

@@ -46,7 +46,7 @@ class StatIndex:
 
     def put(self, stat: os.stat_result, digest: bytes, opened_ns: int) -> None:
         """Keep the digest of what was read after `opened_ns`, unless it may yet change in the same tick."""
-        if is_racy(stat, opened_ns):
+        if is_racy(stat.st_ctime_ns, opened_ns):
             return
         with self._lock:
             key = signature(stat)
@@ -110,10 +110,10 @@ class StatIndex:
             self._known = known
 
 
-def is_racy(stat: os.stat_result, looked_ns: int) -> bool:
+def is_racy(ctime_ns: int, looked_ns: int) -> bool:
     """Whether the file may yet change without its times changing, after it was looked at."""
-    coarse = stat.st_ctime_ns % _SECOND_NS == 0
-    return stat.st_ctime_ns > looked_ns - (RACY_COARSE_NS if coarse else RACY_NS)
+    coarse = ctime_ns % _SECOND_NS == 0
+    return ctime_ns > looked_ns - (RACY_COARSE_NS if coarse else RACY_NS)
 
 
 def signature(stat: os.stat_result) -> bytes:
