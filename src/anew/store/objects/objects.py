@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from anew.errors import AnewError, CorruptData, StoreError, UsageError
+from anew.errors import CorruptData, StoreError, UsageError
 from anew.store.objects import manifest
 from anew.store.objects.chunk import WHOLE_SIZE_MAX, ChangedWhileRead, Replay, cut
 from anew.store.objects.disk import reading, write_parts, writing
@@ -373,73 +373,17 @@ class Objects:
         What is not stored is left out, such as what a fetch that broke off did not bring. CorruptData where that can't
         be told.
         """
-        from anew.store.objects import tree
+        from anew.store.objects import reach
 
-        found: set[bytes] = set()
-        waiting = [_key(digest) for digest in digests]
-        nodes = [_key(top) for top in trees]
-        while nodes:
-            key = nodes.pop()
-            if key not in found and self._packs.find(key):
-                found.add(key)
-                inner, files = tree.parts(key, self._get_blob(key))
-                nodes += inner
-                waiting += [file for file, _ in files]
-        for key in waiting:
-            if key not in found and self._packs.find(key):
-                found.add(key)
-                if self._packs.peek(key)[0] == MANIFEST:
-                    found.update(self._pieces(key))
-        return found.union(*map(self._packs.bases_of, found))
-
-    def _pieces(self, key: bytes) -> Iterator[bytes]:
-        """Segments and chunks that a manifest names; of segments that are not stored, no chunks."""
-        where = self._packs.where(key)
-        segments, chunks = manifest.listed(self._packs.read(key)[1], where)
-        yield from segments
-        yield from chunks
-        for segment in segments:
-            if self._packs.find(segment):
-                yield from manifest.entries(self._get_blob(segment), where)
+        return reach.keys_of(self._packs, map(_key, digests), map(_key, trees), self._get_blob)
 
     def lost(self, digests: Iterable[str], trees: Iterable[str]) -> set[bytes]:
         """The keys of records that these objects, and all that is in these trees, need, and that are not stored, or
         can't be read as far as that had to be done. What is below a lost node of a tree is not known.
         """
-        from anew.store.objects import tree
+        from anew.store.objects import reach
 
-        found: set[bytes] = set()
-        waiting = {_key(digest): WHOLE_SIZE_MAX + 1 for digest in digests}
-        nodes, seen = [_key(top) for top in trees], set()
-        while nodes:
-            key = nodes.pop()
-            if key in seen:
-                continue
-            seen.add(key)
-            try:
-                inner, files = tree.parts(key, self._get_blob(key))
-            except AnewError:
-                found.add(key)
-                continue
-            nodes += inner
-            waiting.update(files)
-        keys = list(waiting)
-        for key, place in zip(keys, self._packs.find_all(keys), strict=True):
-            if place is None:
-                found.add(key)
-            elif waiting[key] > WHOLE_SIZE_MAX:
-                found |= self._lost_pieces(key)
-        return found
-
-    def _lost_pieces(self, key: bytes) -> set[bytes]:
-        """Of one object, itself included."""
-        try:
-            if self._packs.peek(key)[0] != MANIFEST:
-                return set()
-            pieces = list(self._pieces(key))
-        except AnewError:
-            return {key}
-        return {piece for piece, place in zip(pieces, self._packs.find_all(pieces), strict=True) if place is None}
+        return reach.lost(self._packs, map(_key, digests), map(_key, trees), self._get_blob)
 
     def reindex(self) -> list[str]:
         """See `repair.reindex`."""

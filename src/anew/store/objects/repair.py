@@ -52,7 +52,7 @@ def _index(packs: Packs, name: str) -> None:
     pack = packs.pack_file(name)
     entries: dict[bytes, tuple[int, int]] = {}
     try:
-        for _, key, _, offset, stored in scan(pack.fileno(), len(MAGIC), pack.size(), path):
+        for key, offset, stored in scan(pack.fileno(), len(MAGIC), pack.size(), path):
             entries[key] = (offset, stored)
     except CorruptData:
         pass  # what comes after can't be told apart
@@ -110,6 +110,6 @@ def _is_good(packs: Packs, sealed: SealedIndex, row: Row) -> bool:
     key, number, offset, stored = row
     try:
         pack = packs.pack_file(sealed.packs[number][0])
-        return decode(pack.read(HEADER.size + stored, offset), "")[1] == key
+        return decode(pack.read(HEADER.size + stored, offset), "", packs.whole)[1] == key
     except (CorruptData, OSError):
         return False
