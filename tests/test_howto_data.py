@@ -38,3 +38,4 @@ def test_the_how_to_works_as_it_is_written(project: Project) -> None:
     assert not (project.root / "part" / "readme").exists()
     assert "9 lines" in said["anew run train.py"]
     assert "train" in said['anew runs "data.data.version = 2"']
+    assert "data:v1 would go" in said["anew gc --workspace --last 1 --dry-run"]

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,8 @@ from hypothesis import strategies as st
 
 from anew.data.workspace import Workspace
 from anew.errors import CorruptData
+from anew.hub import Hub
+from anew.models.registry import Origin
 from anew.retention import collect
 from anew.store.location import Store
 from anew.store.objects import Objects
@@ -201,3 +204,72 @@ def test_killed_while_it_sweeps(tmp_path: Path) -> None:
     with Workspace(store, tmp_path) as work:
         work.checkout(next(work.tracked()))
     assert {path.name: path.read_bytes() for path in data.iterdir()} == expected
+
+
+def test_versions_out_of_scope_go(project: Project) -> None:
+    """Kept are those that the project or a commit points to, that have an alias, or that a run read."""
+
+    def git(*words: str) -> None:
+        who = [word for what in ("name=a", "email=a@b") for word in ("-c", f"user.{what}")]
+        subprocess.run(["git", *who, *words], cwd=project.root, check=True, capture_output=True)
+
+    def labels(found: Any) -> list[str]:
+        return [one.removeprefix("data:") for one in found]
+
+    git("init", "-q", "-b", "main")
+    project.write("read.py", "print('n:', len(open('data/own').read()))")
+    for number in range(1, 7):
+        project.write("data/own", f"{number}" * 60_000)
+        project.anew("add", "data")
+        git("add", ".")
+        git("commit", "-qm", f"{number}")
+        if number == 3:
+            project.run("read.py")
+        if number == 4:
+            git("tag", "four")
+    project.write("other/own", "o")
+    project.anew("add", "other")
+    project.anew("alias", "data:v2", "golden")
+    found = project.json("gc", "-w", "--dry-run")
+    assert labels(found["let_go"]) == ["v1", "v4", "v5"]
+    assert "golden" in found["needed"]["data:v2"] and "run " in found["needed"]["data:v3"]
+    assert labels(project.json("gc", "-w", "-T", "--dry-run")["let_go"]) == ["v1", "v5"]
+    assert labels(project.json("gc", "-w", "--last", "2", "--dry-run")["let_go"]) == ["v1", "v4"]
+    assert project.json("gc", "-A", "--dry-run")["let_go"] == []
+    assert project.json("gc", "-w", "other", "--dry-run")["let_go"] == []
+    said = project.anew("gc", "-w", code=1).stderr
+    assert "data:v1" in said and "--force" in said
+    assert "say which versions" in project.anew("gc", "data", code=2).stderr
+    assert labels(project.json("gc", "-wT", "--force", "--grace", "0")["let_go"]) == ["v1", "v5"]
+    project.anew("gc", "--grace", "0")
+    assert project.json("verify")["problems"] == []
+    for number in (2, 3, 4, 6):
+        project.anew("checkout", f"data:{number}", f"again/{number}")
+        assert (project.root / f"again/{number}/own").read_text() == f"{number}" * 60_000
+    project.anew("checkout", "data:1", code=1)
+
+
+def test_deleted_runs_go_unless_something_needs_them(project: Project) -> None:
+    project.write("a.py", "open('out.bin', 'wb').write(__import__('os').urandom(200_000))")
+    runs = [project.run("--name", name, "a.py") for name in ("gone", "registered", "judged", "there")]
+    project.reproduce(runs[2])
+    store = Store(project.root / ".anew")
+    hub = Hub(store)
+    hub.registry.create("model")
+    hub.registry.add_version("model", Origin(f"runs:/{runs[1]}/model"))
+    for run in runs[:3]:
+        hub.delete_run(run, True)
+    hub.close()
+    before = bytes_of(store.root)
+    assert project.json("gc", "--deleted", "--older-than", "1", "--dry-run")["let_go"] == []
+    assert project.json("gc", "--deleted", "--project", "nope", "--dry-run")["let_go"] == []
+    found = project.json("gc", "--deleted", "--force", "--grace", "0")
+    assert found["let_go"] == [f"gone ({runs[0]})"]
+    reasons = {label.split()[0]: why for label, why in found["needed"].items()}
+    assert "model model" in reasons["registered"] and "verdict" in reasons["judged"]
+    assert not store.run(runs[0]).exists() and store.run(runs[1]).exists()
+    assert "no run" in project.anew("show", runs[0], code=1).stderr
+    assert project.json("gc", "--grace", "0")["freed_bytes"] > 190_000
+    assert before - bytes_of(store.root) > 190_000
+    assert project.json("verify")["problems"] == []
+    assert project.json("show", runs[3])["outputs"]

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from anew.data.datasets import Datasets
 from anew.errors import AnewError, CorruptData
+from anew.index import Index
+from anew.models.registry import Registry
 from anew.store.ledger import Ledger
 from anew.store.location import KINDS, Store
 from anew.store.objects import Objects
 from anew.sync.scan import Scan, named_in
+
+_RUN_ID = re.compile(r"(?<![0-9a-z])[0-9a-z]{12}(?![0-9a-z])")
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,94 @@ def named(store: Store, objects: Objects) -> tuple[set[str], set[str]]:
             evidence = _evidence(objects, entry["body"].get("evidence"))
             digests |= evidence
     return digests | versions, trees | versions
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A version, or a run that was deleted. `needed_by` says what speaks against letting it go, "" for nothing."""
+
+    label: str
+    name: str  # of the dataset, or of the run
+    key: str  # number of the version, or id of the run
+    needed_by: str = ""
+
+
+def superfluous(
+    store: Store, index: Index, digests: Container[str], last: int, names: Collection[str]
+) -> list[Candidate]:
+    """The versions that are not wanted: neither among `digests`, nor of the `last` of their dataset. Of the datasets
+    `names`, or of all. Needed are those that an alias stands for, or that a run read or made.
+    """
+    found = []
+    for dataset in Datasets(Ledger(store.ledger)).all():
+        if names and dataset.name not in names:
+            continue
+        kept = sorted(dataset.versions)[-last:] if last else []
+        for number, version in dataset.versions.items():
+            if number in kept or version.digest in digests:
+                continue
+            aliases = dataset.aliases_of(number)
+            runs = index.touching([version.digest], 1)[version.digest]
+            needed = f"the alias {aliases[0]}" if aliases else f"run {runs[0][0]}" if runs else ""
+            needed = needed or (f"run {version.run_id}" if version.run_id and index.documents([version.run_id]) else "")
+            found.append(Candidate(version.label, dataset.name, str(number), needed))
+    return found
+
+
+def forget(store: Store, versions: Iterable[Candidate]) -> None:
+    """Take versions out of their datasets, so that `collect` frees what only they need."""
+    datasets = Datasets(Ledger(store.ledger))
+    for version in versions:
+        datasets.remove(version.name, int(version.key))
+
+
+def deleted_runs(store: Store, index: Index, older_than_s: float, project: str | None) -> list[Candidate]:
+    """The runs that were deleted at least `older_than_s` ago. Needed are those that go on, that a registered model or a
+    version of data comes from, that a verdict is about, or that a run which is not deleted is a reproduction of.
+    """
+    before = time.time() - older_than_s
+    gone = [
+        document
+        for document in index.search("deleted > 0", limit=None)
+        if document["deleted"] <= before and (project is None or document.get("project") == project)
+    ]
+    needed = _needs(store, index) if gone else {}
+    found = []
+    for document in sorted(gone, key=lambda document: float(document["deleted"])):
+        run_id = document["id"]
+        why = "it goes on" if document.get("status") == "running" else needed.get(run_id, "")
+        found.append(Candidate(f"{document.get('name') or run_id} ({run_id})", document.get("name") or "", run_id, why))
+    return found
+
+
+def _needs(store: Store, index: Index) -> dict[str, str]:
+    """Runs that something names which stays: id → what."""
+    ledger = Ledger(store.ledger)
+    found: dict[str, str] = {}
+    for document in index.search("reproduction_of is not null", limit=None):
+        found[document["reproduction_of"]] = f"run {document['id']} reproduces it"
+    for entry in ledger.entries():
+        if entry["kind"] == "verdict":
+            reproduction = entry["body"].get("reproduction")
+            found |= dict.fromkeys(filter(None, (entry["subject"], reproduction)), "the ledger has a verdict on it")
+    for dataset in Datasets(ledger).all():
+        found |= {v.run_id: f"{v.label} was made by it" for v in dataset.versions.values() if v.run_id}
+    for model in Registry(ledger).all():
+        for number, version in model.versions.items():
+            for run_id in (version.run_id, *_RUN_ID.findall(version.source)):
+                found[run_id] = f"version {number} of model {model.name} comes from it"
+    return found
+
+
+def purge(store: Store, runs: Iterable[Candidate]) -> None:
+    """Remove what is kept of runs, for good. The ledger says so first; their content goes with the next `collect`."""
+    ledger = Ledger(store.ledger)
+    for run in runs:
+        ledger.append("delete", run.key, {"reason": "gc", "name": run.name})
+        trash = store.root / "trash"
+        trash.mkdir(exist_ok=True)
+        store.run(run.key).rename(trash / run.key)  # at once, so that nobody meets half of it
+    shutil.rmtree(store.root / "trash", ignore_errors=True)
 
 
 def _remove_copies(store: Store, grace_s: float) -> None:
