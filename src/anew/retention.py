@@ -73,7 +73,17 @@ def named(store: Store, objects: Objects) -> tuple[set[str], set[str]]:
             trees |= about.trees
             evidence = _evidence(objects, entry["body"].get("evidence"))
             digests |= evidence
-    return digests | versions, trees | versions
+    return digests | versions | _of_pipelines(store), trees | versions
+
+
+def _of_pipelines(store: Store) -> set[str]:
+    """What outputs of stages are restored from, where there is no DVC project (docs/formats.md, Pipelines)."""
+    try:
+        lines = (store.root / "pipeline" / "contents").read_text(errors="replace").splitlines()
+    except OSError:
+        return set()
+    found = (line.partition(" ")[2] for line in lines)
+    return {digest for digest in found if len(digest) == 64 and not digest.strip("0123456789abcdef")}
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ def grade(
     notes: dict[str, Any],
 ) -> dict[str, Any]:
     """The grade {letter, means, missing}; each of `missing` says what, why it matters, and how to mend it."""
-    gaps = [*_code_gaps(code, inputs), *_input_gaps(inputs), *_environment_gaps(environment), *_random_gaps(seeds)]
-    gaps += _note_gaps(notes)
+    gaps = [*_code_gaps(code, inputs, notes), *_input_gaps(inputs), *_environment_gaps(environment)]
+    gaps += [*_random_gaps(seeds), *_note_gaps(notes)]
     worst = max((_LETTERS.index(gap["grade"]) for gap in gaps), default=0)
     letter = _LETTERS[worst]
     return {"letter": letter, "means": EXPLAINED[letter], "missing": gaps}
@@ -34,10 +34,10 @@ def _gap(letter: str, what: str, why: str, mend: str) -> dict[str, str]:
     return {"grade": letter, "what": what, "why": why, "mend": mend}
 
 
-def _code_gaps(code: dict[str, Any], inputs: list[dict[str, Any]]) -> list[dict[str, str]]:
+def _code_gaps(code: dict[str, Any], inputs: list[dict[str, Any]], notes: dict[str, Any]) -> list[dict[str, str]]:
     gaps = []
     programs = [item for item in inputs if item.get("role") == "program" and item.get("stored")]
-    if not code.get("used") and not programs:
+    if not code.get("used") and not programs and not notes.get("declared"):  # then the command is all the source
         why = "no source of the project was seen to be read"
         gaps.append(_gap("C", "the source files in use", why, "run a script of the project: anew run SCRIPT"))
     if code.get("redacted"):

@@ -25,6 +25,7 @@ from anew.capture.console import Pump
 from anew.capture.finalise import Finaliser
 from anew.capture.hardware import Sampler, family, hardware
 from anew.capture.redact import Redactor
+from anew.capture.results import numbers_in
 from anew.capture.scalars import scalars
 from anew.capture.sending import send
 from anew.capture.signals import pass_on
@@ -64,6 +65,8 @@ class Launch:
     reproduction_of: str | None = None
     stdin: Path | None = None  # a file to read from; by default ours
     piped: bool = False  # whether it is to come through a pipe
+    config: dict[str, dict[str, Any]] | None = None  # settings by source, where they need not be guessed from argv
+    metrics_files: list[Path] = field(default_factory=list)  # whose numbers are metrics of the run, once it has ended
     states: dict[str, Any] | None = None  # of the generators, where the first run's capture began midway
 
 
@@ -160,9 +163,7 @@ class _Supervisor:
                 "umask": _umask() if launch.umask is None else launch.umask,
             },
         )
-        found = settings(launch.command.arguments)
-        if found:
-            self.journal.event("config", {"values": self.redactor.value("", found), "source": "argv"})
+        self._configure()
         if launch.reproduction_of:
             self.journal.event("run", {"reproduction_of": launch.reproduction_of})
             self.journal.event("link", {"relation": "reproduction of", "run": launch.reproduction_of})
@@ -173,6 +174,21 @@ class _Supervisor:
         if launch.tags:
             self.journal.event("tag", launch.tags)
         self.journal.event("seeds", {"entropy": self.entropy, "hash_seed": self.hash_seed})
+
+    def _configure(self) -> None:
+        """Note the settings, and what else is known of the run before it begins."""
+        launch = self.launch
+        told = launch.config
+        found = {"argv": settings(launch.command.arguments)} if told is None else told
+        for source, values in found.items():
+            if values:
+                self.journal.event("config", {"values": self.redactor.value("", values), "source": source})
+        declared: dict[str, Any] = {"tags": sorted(launch.tags)} if launch.tags else {}
+        if told is not None:
+            names = [os.path.relpath(path, launch.root) for path in launch.metrics_files]
+            declared |= {"config": self.redactor.value("", told), "metrics_files": names}
+        if declared:
+            self.journal.event("run", {"declared": declared})
 
     def _start(self) -> tuple[subprocess.Popen[bytes], list[Pump]]:
         shown = self.launch.shown
@@ -292,6 +308,7 @@ class _Supervisor:
         objects = Objects(self.store.objects)
         shot = Snapshot({"vcs": None})
         notes: dict[str, Any] = {"entropy": True, "native_unseen": not self._preload}
+        notes["declared"] = self.launch.config is not None
         try:
             notes["stood"] = standing(self.launch.root)
             self.journal.event("hardware", hardware())
@@ -326,6 +343,7 @@ class _Supervisor:
         by_signal = 128 < code < 193 and (self._killed or self.launch.command.words[0] != sys.executable)
         status = "finished" if code == 0 else "killed" if by_signal else "failed"
         error = f"stopped after {self.launch.timeout_s:g} s" if self.timed_out else None
+        self._read_metrics()
         self.journal.event("end", {"status": status, "exit_code": code, "time": ended, "error": error})
         result: dict[str, Any] = {"letter": "F", "missing": []}
         if self._pipe >= 0 and not (self.folder / "spool" / "stdin").exists() and _at_end(self._pipe):
@@ -342,6 +360,16 @@ class _Supervisor:
             result = {**result, "letter": "F"}
         self.journal.seal()
         return result
+
+    def _read_metrics(self) -> None:
+        files = self.launch.metrics_files
+        for path in files:
+            found = numbers_in(path)
+            if len(files) > 1:
+                found = {f"{path.stem}.{name}": value for name, value in found.items()}
+            if found:
+                self.metrics.update(found)
+                self.journal.log(found, 0)
 
     def _console(self, stream: str, data: bytes) -> None:
         data = self.redactor.data(data)

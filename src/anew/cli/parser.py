@@ -102,6 +102,7 @@ def build() -> argparse.ArgumentParser:
     _running(verbs)
     _finding(verbs)
     _redoing(verbs)
+    _pipelines(verbs)
     _versioning(verbs)
     _sharing(verbs)
     _keeping(verbs)
@@ -182,6 +183,36 @@ def _redoing(verbs: Any) -> None:
     parser = _verb(verbs, "restore", "redoing", "put a run's code, data, environment lock and command into a folder")
     parser.add_argument("run", help=_RUN)
     parser.add_argument("folder", help="a new or empty folder")
+
+
+def _pipelines(verbs: Any) -> None:
+    help_ = "run the stages of a dvc.yaml, each as a run, where something changed"
+    actions = verbs.add_parser("pipeline", help=help_, description=help_).add_subparsers(
+        dest="action", metavar="ACTION", required=True
+    )
+    for name, help_ in (
+        ("run", "run what changed, and what needs it; the rest is as it was, or put back"),
+        ("status", "which stages have to be run, and why; which run made the others"),
+        ("show", "which stage needs which"),
+    ):
+        parser = _verb(actions, name, "pipelining", help_)
+        parser.set_defaults(act=_lazily("pipelining", "pipeline"))
+        if name != "show":
+            parser.add_argument("targets", nargs="*", help="stages, or folder/dvc.yaml:stage; by default dvc.yaml")
+            parser.add_argument("--all", action="store_true", help="all stages of the project")
+        else:
+            parser.add_argument("--dot", action="store_true", help="for Graphviz")
+            parser.add_argument("--mermaid", action="store_true", help="for Mermaid")
+        if name == "run":
+            parser.add_argument("-j", "--jobs", type=whole_number, default=1, metavar="N", help="so many at once (1)")
+            parser.add_argument("--force", action="store_true", help="run them even if nothing changed")
+            parser.add_argument("--downstream", action="store_true", help="the targets and what needs them")
+            parser.add_argument("--dry-run", action="store_true", help="only say what would be run, and why")
+            parser.add_argument("--keep-going", action="store_true", help="if one fails, do those that don't need it")
+            parser.add_argument(
+                "--no-run-cache", action="store_true", help="run what was run before with the same, too"
+            )
+            parser.add_argument("--quiet", action="store_true", help="no lines about the stages")
 
 
 def _versioning(verbs: Any) -> None:

@@ -135,7 +135,10 @@ def _said(kind: str, a: Record, b: Record) -> list[Item]:
     """What the script said of itself by name: final values, settings, tags. Numbers by their bits, texts by line."""
     old, new = (record.document.get(kind) or {} for record in (a, b))
     items = []
+    given = (a.document.get("declared") or {}).get("tags") or () if kind == "tags" else ()
     for name in sorted(old.keys() | new.keys()):
+        if name in given and name not in new:
+            continue  # said by whoever made the run, not by the script
         if name not in old or name not in new:
             items.append(_only(kind, name, name in old))
             continue

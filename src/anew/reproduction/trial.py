@@ -101,6 +101,7 @@ def _launch(setting: Setting, space: Workspace) -> Launch:
     typed = [space.mapped(word) for word in document.get("command", words)]
     command = Command([*setting.prefix, *words], Path(space.mapped(script)) if script else None, "", typed[1:])
     randomized = not seeds.get("hash_seed")
+    declared = document.get("declared") or {}
     return Launch(
         store=setting.store,
         command=command,
@@ -122,6 +123,8 @@ def _launch(setting: Setting, space: Workspace) -> Launch:
         umask=document.get("umask"),
         places=_places(setting, space),
         aside={there: path for path, there in space.aside.items()},
+        config=declared.get("config"),
+        metrics_files=[space.root / name for name in declared.get("metrics_files", [])],
     )
 
 

@@ -51,6 +51,9 @@ class Cache:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
+    def has(self, md5: str, legacy: bool = False) -> bool:
+        return self.stat(md5, legacy) is not None
+
     def sound(self, md5: str, legacy: bool = False) -> bool:
         """Whether the object is there, and holds what its name says: by its stat if that is known, else by reading."""
         found = self.stat(md5, legacy)
@@ -90,6 +93,12 @@ class Cache:
         if hashlib.md5(fold(data) if folds else data, usedforsecurity=False).hexdigest() != md5[:32]:
             raise CorruptData(f"{path} is damaged: its content is not what its name says; fetch it from a remote")
         return data
+
+    def chunks(self, md5: str, legacy: bool = False) -> Iterator[bytes]:
+        """The bytes of an object as they are there: whoever takes them checks them."""
+        with open(self.path(md5, legacy), "rb", buffering=0) as file:
+            while chunk := file.read(CHUNK_SIZE):
+                yield chunk
 
     def manifest(self, md5: str, legacy: bool = False) -> dict[str, str]:
         """Path → md5 of a folder's files."""

@@ -11,7 +11,7 @@ from anew.protocols.dvc import extras
 from anew.protocols.dvc.cache import place
 from anew.protocols.dvc.durable import write_all
 from anew.protocols.dvc.folders import Reader, scan
-from anew.protocols.dvc.hashes import CHUNK_SIZE, fold
+from anew.protocols.dvc.hashes import fold
 from anew.protocols.dvc.stages import inside
 
 TYPE_CHECKING = False
@@ -149,7 +149,7 @@ def _refuse_loss(project: Project, plans: list[Plan]) -> None:
 
 def _carry_out(project: Project, plan: Plan, changes: Changes, allow_missing: bool, force: bool) -> None:
     cache, out = project.cache, plan.out
-    absent = [path for path, md5 in plan.write.items() if cache.stat(md5, out.legacy) is None]
+    absent = [path for path, md5 in plan.write.items() if not cache.has(md5, out.legacy)]
     if absent:
         changes.failed.append(out.path)
         changes.reasons.append(f"{len(absent)} files of {project.shown(out.path)} are not in the cache")
@@ -216,22 +216,21 @@ def put(project: Project, md5: str, path: str, legacy: bool = False) -> None:
 
 
 def _copy(project: Project, md5: str, path: str, legacy: bool) -> None:
-    source = project.cache.path(md5, legacy)
     temporary = _temporary(project, path)
-    before = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        try:
-            hasher = hashlib.md5(usedforsecurity=False)
-            while chunk := os.read(before, CHUNK_SIZE):
-                hasher.update(fold(chunk) if legacy else chunk)
-                write_all(fd, chunk)
-        finally:
-            os.close(fd)
+        hasher = hashlib.md5(usedforsecurity=False)
+        for chunk in project.cache.chunks(md5, legacy):
+            hasher.update(fold(chunk) if legacy else chunk)
+            write_all(fd, chunk)
+    except BaseException:
+        os.unlink(temporary)
+        raise
     finally:
-        os.close(before)
+        os.close(fd)
     if hasher.hexdigest() != md5:
         os.unlink(temporary)
+        source = project.cache.path(md5, legacy)
         raise CorruptData(f"{source} is damaged: its content is not what its name says; fetch it from a remote")
     os.rename(temporary, path)
     hashes = project.legacy_hashes if legacy else project.hashes

@@ -85,9 +85,11 @@ def _break_stale(path: str) -> None:
 
 
 @contextmanager
-def claim(folder: str, command: str, reads: Iterable[str], writes: Iterable[str]) -> Iterator[None]:
-    """Say in `rwlock` which paths are in use, as DVC does while a stage runs."""
-    info = {"pid": os.getpid(), "cmd": command}
+def claim(
+    folder: str, command: str, reads: Iterable[str], writes: Iterable[str], pid: int | None = None
+) -> Iterator[None]:
+    """Say in `rwlock` which paths a process (ours, or `pid`) has in use, as DVC does while a stage runs."""
+    info = {"pid": pid or os.getpid(), "cmd": command}
     wanted = {"read": list(reads), "write": list(writes)}
     with _table(folder) as held:
         for path in wanted["read"]:
@@ -130,8 +132,11 @@ def _table(folder: str) -> Iterator[dict[str, Any]]:
         os.close(fd)
 
 
-def refuse_busy(folder: str, paths: Iterable[str]) -> None:
-    """Raise Conflict when a running `dvc repro` (or the like) has one of `paths` in use, as its `rwlock` says."""
+def refuse_busy(folder: str, writes: Iterable[str], reads: Iterable[str] = ()) -> None:
+    """Raise Conflict when a running `dvc repro` (or the like) has one of the paths in use, as its `rwlock` says.
+
+    What is only read may be read by others as well.
+    """
     try:
         with open(f"{folder}/rwlock", encoding="utf-8") as file:
             text = file.read()
@@ -145,7 +150,8 @@ def refuse_busy(folder: str, paths: Iterable[str]) -> None:
         held = json.loads(text)
     except ValueError:
         return
-    for kind in ("write", "read"):
+    asked = {"write": [*writes, *reads], "read": list(writes)}
+    for kind, paths in asked.items():
         for there, holders in (held.get(kind) or {}).items():
             for holder in holders if isinstance(holders, list) else [holders]:
                 pid = int(holder.get("pid", 0))

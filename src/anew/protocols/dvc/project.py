@@ -95,10 +95,10 @@ class Project:
 
         return project_lock(self.tmp, self.config.switch("core", "hardlink_lock"))
 
-    def refuse_busy(self, paths: Iterable[str]) -> None:
+    def refuse_busy(self, writes: Iterable[str], reads: Iterable[str] = ()) -> None:
         from anew.protocols.dvc.locks import refuse_busy
 
-        refuse_busy(self.tmp, paths)
+        refuse_busy(self.tmp, writes, reads)
 
     @cached_property
     def stages(self) -> list[Stage]:
@@ -285,7 +285,7 @@ def workspace_stages(project: Project) -> Iterator[Stage]:
                     outs.update(out.path for out in stage.outs if not out.external)
         for name in sorted(folders, reverse=True):
             path = f"{folder}/{name}"
-            if name in (".dvc", ".git", ".hg") or name in passed or path in outs:
+            if name in (".dvc", ".git", ".hg", ".anew") or name in passed or path in outs:
                 continue
             if not rules or not _ignored(rules, path, True):
                 todo.append(path)

@@ -48,6 +48,9 @@ class Options:
 class Listener:
     """Who is told what happens; says nothing by itself."""
 
+    def planned(self, stages: list[Stage]) -> None:
+        """These are looked at, in this order."""
+
     def say(self, text: str) -> None:
         """Something that a user may want to read."""
 
@@ -71,7 +74,13 @@ class Listener:
         raise NotImplementedError
 
     def done(self, stage: PipelineStage) -> None:
-        """It was run, and what came of it is noted."""
+        """It was run, or restored, and what came of it is noted."""
+
+    def failed(self, stage: Stage, error: Exception) -> None:
+        """It could not be done."""
+
+    def left_out(self, stage: Stage) -> None:
+        """It needs one that failed."""
 
 
 class Repro:
@@ -89,6 +98,7 @@ class Repro:
     def run(self) -> list[Stage]:
         """Do it; which stages were run (or, in a dry run, would be)."""
         steps = self.plan()
+        self.listener.planned(steps)
         if self.options.pull and not self.options.no_run_cache:
             self._pull_run_cache()
         needs = {stage: self._graph.needs[stage] if self._graph else [] for stage in steps}
@@ -119,6 +129,8 @@ class Repro:
 
     def reasons(self, stage: Stage, allow_missing: bool = False) -> list[str]:
         """Why a stage has to be run; nothing where it is as it was left."""
+        if isinstance(stage, PipelineStage) and stage.entry is None and not stage.frozen:
+            return ["it was not run yet"]
         found: list[str] = []
         if isinstance(stage, PipelineStage) and stage.changed_command:
             found.append("the command changed")
@@ -161,7 +173,7 @@ class Repro:
 
     def _run(self, stage: PipelineStage, force: bool, reasons: list[str]) -> None:
         project, options, listener = self.project, self.options, self.listener
-        project.refuse_busy([*stage.reads, *stage.writes])
+        project.refuse_busy(stage.writes, stage.reads)
         restored = False
         with self._busy, project.lock():
             outs = None if force else self._known_outs(stage)
@@ -222,6 +234,7 @@ class Repro:
         if not isinstance(error, (AnewError, OSError)):
             raise error
         self._failed.append(stage)
+        self.listener.failed(stage, error)
         if self.options.on_error == "fail":
             raise DvcError(f"failed to reproduce{_names(self.project, [stage])}: {error}") from error
         ignored = self.options.on_error == "ignore"
@@ -229,6 +242,8 @@ class Repro:
         if ignored or self._graph is None:
             return set()
         dependents = [one for one in self._graph.downstream([stage]) if one is not stage]
+        for one in dependents:
+            self.listener.left_out(one)
         if dependents:
             plural = "s" * (len(dependents) > 1)
             names = _joined(one.address(self.project.cwd) for one in dependents)

@@ -42,10 +42,10 @@ def save_deps(project: Project, stage: PipelineStage, allow_missing: bool = Fals
                 raise NotFound(f"dependency '{project.shown(dep.path)}' does not exist")
             continue
         dep.known(**take(project, dep, None, False).fields)
-    return {file: _values(project, stage, file, allow_missing) for file in stage.params}
+    return {file: values_of(project, stage, file, allow_missing) for file in stage.params}
 
 
-def _values(project: Project, stage: PipelineStage, file: str, allow_missing: bool) -> dict[str, Any]:
+def values_of(project: Project, stage: PipelineStage, file: str, allow_missing: bool) -> dict[str, Any]:
     data = params.read(stage.params_path(file))
     shown = project.shown(stage.params_path(file))
     if data is None:

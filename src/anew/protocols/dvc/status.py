@@ -68,7 +68,7 @@ def out_status(project: Project, out: Out) -> str | None:
         return None
     files = None
     if out.md5 and out.cached:
-        if project.cache.stat(out.md5, out.legacy) is None:
+        if not project.cache.has(out.md5, out.legacy):
             return "not in cache"
         if out.is_folder:
             files = _complete(project, out)
@@ -79,7 +79,7 @@ def out_status(project: Project, out: Out) -> str | None:
 
 def in_cache(project: Project, out: Out) -> bool:
     """Whether the object is there; for a folder, all that its manifest names, too."""
-    if project.cache.stat(out.md5 or "", out.legacy) is None:
+    if not project.cache.has(out.md5 or "", out.legacy):
         return False
     return not out.is_folder or _complete(project, out) is not None
 
@@ -94,7 +94,7 @@ def _complete(project: Project, out: Out) -> dict[str, str] | None:
     if len(wanted) > _MANY:
         there = wanted <= set(project.cache.list(out.legacy))
     else:
-        there = all(project.cache.stat(one, out.legacy) is not None for one in wanted)
+        there = all(project.cache.has(one, out.legacy) for one in wanted)
     return files if there else None
 
 
