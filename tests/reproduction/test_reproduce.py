@@ -581,3 +581,11 @@ def test_a_clock_that_measures_is_found_too(project: Project, reading: str) -> N
     project.write("s.py", f"import time, timeit\nbegan = time.perf_counter()\nprint('index', {reading} * 1e9 % 97)\n")
     verdict = project.reproduce(project.run("s.py"))
     assert verdict["verdict"] == "diverged" and factors(verdict) == {"time"}
+
+
+def test_tags_of_whoever_ran_it_are_no_result_but_those_of_the_script_are(project: Project) -> None:
+    project.write("a.py", "import anew\nanew.init(tags={'by script': 'x'})\nprint('a: 1')\n")
+    project.anew("run", "--tag", "team=blue", "a.py")
+    verdict = project.reproduce("last")
+    assert verdict["verdict"] == "identical"
+    assert [item["name"] for item in verdict["compared"] if item["kind"] == "tags"] == ["by script"]
