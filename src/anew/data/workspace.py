@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from anew.data import pointer as pointers
 from anew.data.datasets import Datasets, Version, default_name
 from anew.data.facts import facts_of
+from anew.data.lfs import stand_ins
 from anew.data.pointer import Pointer
 from anew.errors import Conflict, NotFound, StoreError, UsageError
 from anew.store.ledger import Ledger
@@ -196,6 +197,8 @@ class Workspace:
                 raise Conflict(f"{path} lies in {parent}, which is a version of {outer.dataset}: `anew add {parent}`")
         if path.is_dir() and (inner := next(pointers.find(path), None)) is not None:
             raise Conflict(f"{path} holds {inner.file}: data within data; `anew untrack {inner.path}` first")
+        if (absent := next(stand_ins(path, self.root), None)) is not None:
+            raise Conflict(f"{absent} holds what Git LFS puts in place of a file: `git lfs pull` brings the file first")
 
     def _free_name(self, path: Path) -> str:
         name = default_name(path)
