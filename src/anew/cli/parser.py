@@ -40,7 +40,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     rest: list[str] = []
     if words[:1] == ["run"]:
         words, rest = _split_run(words)
-    arguments = build().parse_args(_joined(words))
+    arguments = build(words[0] if words else "").parse_args(_joined(words))
     if arguments.verb == "run":
         arguments.words = rest
     return arguments
@@ -89,8 +89,8 @@ def _split_run(words: list[str]) -> tuple[list[str], list[str]]:
     return words[:at], words[at:]
 
 
-def build() -> argparse.ArgumentParser:
-    """The whole parser."""
+def build(verb: str = "") -> argparse.ArgumentParser:
+    """The whole parser; of one `verb`, at least what it takes to understand that: making each costs a millisecond."""
     parser = _Parser(
         prog="anew",
         description="Track experiments, and run them anew: proven the same.",
@@ -99,16 +99,11 @@ def build() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"anew {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    _running(verbs)
-    _finding(verbs)
-    _redoing(verbs)
-    _pipelines(verbs)
-    _versioning(verbs)
-    _sharing(verbs)
-    _keeping(verbs)
-    _syncing(verbs)
-    _serving(verbs)
-    _importing(verbs)
+    groups = (_running, _finding, _redoing, _pipelines, _versioning, _sharing, _keeping, _syncing, _serving, _importing)
+    for group in groups:
+        group(verbs)
+        if verb in verbs.choices:
+            return parser
     verbs.add_parser("dvc", help="DVC's commands for data, on a DVC project as it stands: anew dvc --help")
     return parser
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 
 from anew.data import pointer as pointers
 from anew.data.datasets import Datasets, Version, default_name
-from anew.data.facts import facts_of
 from anew.data.lfs import stand_ins
 from anew.data.pointer import Pointer
 from anew.errors import Conflict, NotFound, StoreError, UsageError
@@ -89,6 +88,8 @@ class Workspace:
         if before is not None and before.only:
             raise Conflict(f"{path} is a partial checkout of {before.dataset}: check all of it out before you add it")
         found = self.objects.put_folder(path, remember=True) if kind == "tree" else self._take_file(path)
+        from anew.data.facts import facts_of
+
         latest = self.datasets.find(name).latest()
         facts = facts_of(path) if latest is None or latest.digest != found.digest else latest.facts
         version = Version(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import resource
 import subprocess
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anew.errors import NotFound, StoreError, UsageError
-from anew.store.objects import FileRef, Objects, chunk, manifest, objects, record
+from anew.store.objects import FileRef, Objects, chunk, disk, manifest, objects, record
 
 LIMIT = 128 << 10
 SIZES = [0, 1, 63, 64, LIMIT - 1, LIMIT, LIMIT + 1, 4 << 20, (4 << 20) + 1, 7_654_321]
@@ -257,3 +258,37 @@ def test_stat_index_answers(store: Objects, tmp_path: Path, monkeypatch: pytest.
     again = Objects(tmp_path / "objects")
     monkeypatch.setattr(objects, "_pread", None)  # nothing may read any more
     assert again.put_file(file) == again.hash_file(file) == ref
+
+
+def test_large_content_written_past_the_page_cache_is_as_it_was(store: Objects, root: Path, tmp_path: Path) -> None:
+    """Blocks, and what is left between them, in packs that begin anywhere in one."""
+    draw = random.Random(4)
+    put = {}
+    for size in (10, 5_000_000, 4096 - 48, 12_345_678, 200_000, 9_000_000):
+        data = draw.randbytes(size)
+        (tmp_path / "file").write_bytes(data)
+        put[store.put_file(tmp_path / "file").digest] = data
+        if size < 1_000_000:
+            store.flush()
+    for digest, data in put.items():
+        assert store.get_bytes(digest) == data  # some of it is not flushed yet
+    store.close()
+    assert {digest: Objects(root).get_bytes(digest) for digest in put} == put
+    assert list(Objects(root).verify()) == []
+
+
+def test_where_the_page_cache_can_not_be_passed_it_is_not(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No such flag on this system, or a file system that refuses it when it is written."""
+    data = random.Random(5).randbytes(9_000_000)
+    for turn, refuse in enumerate(("open", "pwrite")):
+        with monkeypatch.context() as patch:
+            if refuse == "open":
+                patch.delattr(os, "O_DIRECT")
+            else:
+                patch.setattr(disk, "BLOCK_SIZE", 100)  # which the system refuses to write
+            with Objects(root / str(turn)) as store:
+                digest = store.put_bytes(data)
+        assert Objects(root / str(turn)).get_bytes(digest) == data
+        assert list(Objects(root / str(turn)).verify()) == []

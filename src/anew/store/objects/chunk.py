@@ -16,7 +16,7 @@ class ChangedWhileRead(Exception):
 
 
 def cut(read: Callable[[int, int], bytes | memoryview], size: int) -> Iterator[list[memoryview]]:
-    """The content as lists of consecutive chunks, a window (4 to 16 MiB) at a time.
+    """The content as lists of consecutive chunks, a window (4 to 16 MiB) at a time, good until the next is asked for.
 
     `read(offset, count)` gives `count` bytes; fewer raise ChangedWhileRead. Windows are read, never mapped: a
     file that another process shortens meanwhile would kill this one with SIGBUS.

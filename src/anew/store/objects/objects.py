@@ -434,6 +434,7 @@ class Objects:
                 self._packs.add(BLOB, key, piece)
                 chunks.add(key, len(piece))
                 whole.update(piece)
+            self._packs.let_go()  # the next window may be read to where this one is
         key = whole.digest()
         self._packs.add(MANIFEST, key, chunks.finish())
         return key
@@ -475,7 +476,7 @@ class Objects:
 
     def _put_open(self, fd: int, size: int, path: str) -> bytes:
         if size > WHOLE_SIZE_MAX:
-            return self._put_large(lambda offset, count: _pread(fd, count, offset, path), size)
+            return self._put_large(_Window(fd, path), size)
         data = _pread(fd, size + 1, 0, path)
         if len(data) != size:
             raise ChangedWhileRead
@@ -527,6 +528,24 @@ def _into(nodes: dict[bytes, bytes]) -> PutBlob:
         return key
 
     return put
+
+
+class _Window:
+    """Reads a file piece by piece to one place: new memory for each would cost as much as the reading."""
+
+    def __init__(self, fd: int, path: str) -> None:
+        self._fd, self._path = fd, path
+        self._memory = memoryview(bytearray())
+
+    def __call__(self, offset: int, count: int) -> memoryview:
+        """`count` bytes, until the next call; fewer at the end of the file."""
+        if len(self._memory) < count:
+            self._memory = memoryview(bytearray(count))
+        at = 0
+        with reading(self._path):
+            while at < count and (more := os.preadv(self._fd, [self._memory[at:count]], offset + at)):
+                at += more
+        return self._memory[:at]
 
 
 def _pread(fd: int, count: int, offset: int, path: str) -> bytes:

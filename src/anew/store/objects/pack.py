@@ -11,13 +11,22 @@ from blake3 import blake3
 
 from anew.errors import CorruptData, StoreError
 from anew.store.objects import frames, index, live
-from anew.store.objects.disk import fsync_folder, left_after, write_all, write_some, writing
+from anew.store.objects.disk import (
+    BLOCK_SIZE,
+    Direct,
+    first_of,
+    fsync_folder,
+    left_after,
+    write_all,
+    write_some,
+    writing,
+)
 from anew.store.objects.record import HEADER, Buffer, encode, encode_delta, scan
 
 MAGIC = b"ANEWP\x01\r\n"
 PACK_SIZE = 64 << 20
 PACK_RECORDS = 16_384
-PENDING_SIZE_MAX = 1 << 20
+PENDING_SIZE_MAX = 4 << 20
 _IN_VAIN_MAX, _TRIED_EVERY = 32, 8
 _WINDOW_SIZE = 1 << 18
 
@@ -89,11 +98,12 @@ class PackWriter:
         self._path = folders.pack(name)
         self._pack_fd = os.open(self._path, os.O_RDWR | os.O_APPEND)
         self._written = os.fstat(self._pack_fd).st_size
+        self._direct: Direct | None = None
         self._pending: list[Buffer] = []
         self._pending_size = 0
         self._unpublished: list[bytes] = []
         self._poison: OSError | None = None
-        self._in_vain = 0  # records in a row that did not shrink
+        self.in_vain = 0  # records in a row that did not shrink
         # Of a pack begun by another the headers have to be read, once, when it is sealed.
         self._headers = blake3() if not entries and self._written == len(MAGIC) else None
 
@@ -107,20 +117,20 @@ class PackWriter:
         `base`: key and content of a blob that is stored whole, of which `content` may be kept as a delta.
         """
         if self._pending_size >= PENDING_SIZE_MAX:
-            self.drain()
+            self.drain_most()
         if base is not None and (delta := encode_delta(key, content, *base)) is not None:
             self._take(key, *delta)
             return
         # Where many in a row did not shrink (images, archives), only now and then one is tried.
-        compress = self._in_vain < _IN_VAIN_MAX or not len(self.entries) % _TRIED_EVERY
+        compress = self.in_vain < _IN_VAIN_MAX or not len(self.entries) % _TRIED_EVERY
         header, stored = encode(kind, key, content, compress=compress)
-        self._in_vain = self._in_vain + 1 if len(stored) == len(content) else 0
+        self.in_vain = self.in_vain + 1 if len(stored) == len(content) else 0
         self._take(key, header, stored)
 
     def append_record(self, key: bytes, record: Buffer) -> None:
         """The same for a record as it lies in another pack, verified by who gives it."""
         if self._pending_size >= PENDING_SIZE_MAX:
-            self.drain()
+            self.drain_most()
         self._take(key, bytes(record[: HEADER.size]), record[HEADER.size :])
 
     def _take(self, key: bytes, header: bytes, stored: Buffer) -> None:
@@ -137,10 +147,29 @@ class PackWriter:
         with writing(self._path):
             self._raise_poison()
             while self._pending:
-                count = write_some(self._pack_fd, self._pending)
-                self._written += count
-                self._pending_size -= count
-                self._pending = left_after(self._pending, count)
+                self._advance(write_some(self._pack_fd, self._pending))
+
+    def drain_most(self) -> None:
+        """The same but for less than a block; and large pieces go past the page cache. Nothing that was given to
+        `append` is referred to afterwards.
+        """
+        with writing(self._path):
+            self._raise_poison()
+            if self._pending_size >= BLOCK_SIZE and self._direct is None:
+                self._direct = Direct(self._path)
+            while self._pending_size >= BLOCK_SIZE:
+                if odd := -self._written % BLOCK_SIZE:
+                    self._advance(os.write(self._pack_fd, b"".join(first_of(self._pending, odd))))
+                elif count := self._direct.write(self._pending, self._written) if self._direct else 0:
+                    self._advance(count)
+                else:
+                    self._advance(write_some(self._pack_fd, self._pending))
+            self._pending = [b"".join(self._pending)] if self._pending else []
+
+    def _advance(self, count: int) -> None:
+        self._written += count
+        self._pending_size -= count
+        self._pending = left_after(self._pending, count)
 
     def flush(self) -> None:
         """Records on the disk, then the index that names them."""
@@ -187,6 +216,8 @@ class PackWriter:
         """In a forked child: close the copies, and leave the lock to the parent."""
         os.close(self._pack_fd)
         os.close(self._live_fd)
+        if self._direct is not None:
+            self._direct.close()
 
     @property
     def tidy(self) -> bool:

@@ -167,6 +167,12 @@ class Packs:
                 return
             self._with_room().append(kind, key, content, base)
 
+    def let_go(self) -> None:
+        """Nothing that was given to `add` is referred to any more."""
+        with self._lock:
+            if self._writer is not None:
+                self._writer.drain_most()
+
     def add_records(self, records: Iterable[tuple[bytes, Buffer]]) -> None:
         """Store records as they lie in another pack, verified by who gives them; but for those just added here."""
         with self._lock:
@@ -193,12 +199,15 @@ class Packs:
     def _with_room(self) -> PackWriter:
         """The pack to append to."""
         writer = self._writer
-        if writer is not None and writer.full:
+        if writer is not None and not writer.full:
+            return writer
+        in_vain = 0
+        if writer is not None:
             self._seal(writer)
-            writer = None
-        if writer is None:
-            writer = self._writer = self._take_one_on() or create(self.folders)
-        return writer
+            in_vain = writer.in_vain  # what comes is likely to be of the same kind
+        self._writer = self._take_one_on() or create(self.folders)
+        self._writer.in_vain = in_vain
+        return self._writer
 
     def flush(self) -> None:
         """All that was added is on the disk, and seen by others."""
