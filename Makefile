@@ -65,9 +65,10 @@ remote-rounds: setup $(VENV)/.tested-with  ## 500 rounds of killing pushes and p
 
 # With Ceph's (radosgw ceph-mon ceph-osd ceph-common, some 300 MB) tests/remotes takes that for S3, else moto.
 servers:         ## install the servers that tests/remotes speaks to and pip can't bring, where we may
-	@test -x /usr/sbin/sshd || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || { apt-get update -q && \
-	RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends openssh-server; } || \
-	echo "no sshd: its tests are skipped"
+	@{ test -x /usr/sbin/sshd && command -v git-lfs >/dev/null; } || test "$$(id -u)" != 0 || \
+	! command -v apt-get >/dev/null || { apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+	apt-get install -q -y --no-install-recommends openssh-server git-lfs; } || \
+	echo "no sshd, or no git-lfs: tests are skipped"
 	@command -v azurite-blob >/dev/null || ! command -v npm >/dev/null || \
 	npm install --silent --no-audit --no-fund --global azurite || echo "no azurite: its tests are skipped"
 

@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "share-data.md"
 
 def test_the_how_to_works_as_it_is_written(project: Project, tmp_path: Path) -> None:
     blocks = re.findall(r"^```\n(.*?)^```", PAGE.read_text(), re.M | re.S)
-    first, elsewhere, conflict, check, mend = ([shlex.split(line) for line in block.splitlines()] for block in blocks)
+    first, elsewhere, conflict, group, check, mend = ([shlex.split(line) for line in block.splitlines()] for block in blocks)
     project.write("data/a.csv", "x,y\n1,2\n")
     for words in first:
         project.anew(*words[1:])
@@ -32,6 +32,8 @@ def test_the_how_to_works_as_it_is_written(project: Project, tmp_path: Path) -> 
     told = "".join(project.anew(*words[1:]).stderr for words in conflict)
     assert "yours is data:v3 now" in told and "data:v3 to origin" in told
     assert (project.root / "data" / "a.csv").read_text() == "ours"
+    [words] = group
+    assert "shared by its group" in project.anew(*words[1:]).stdout
     [words] = check
     assert "everything holds" in project.anew(*words[1:]).stdout
     shutil.rmtree(project.root / ".anew" / "objects")

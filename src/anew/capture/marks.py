@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from anew.capture.variables import PLACES
 from anew.store.location import Store, system_random
+from anew.store.sharing import is_shared
 
 # What a session or a terminal sets anew each time.
 _SESSION = (
@@ -55,7 +56,8 @@ def _key(store: Store) -> bytes:
     except FileNotFoundError:
         key = system_random(32)
     part = path.with_name(f"marks.key.{os.getpid()}")
-    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    mode = 0o660 if is_shared(store.root) else 0o600  # who shares the store marks by the same key
+    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
         os.write(fd, key)
     finally:

@@ -10,6 +10,7 @@ from pathlib import Path
 from anew.cli import text
 from anew.errors import ERROR, OK, AnewError, UsageError
 from anew.store.location import find_store
+from anew.store.sharing import share
 
 
 def init(arguments: argparse.Namespace) -> int:
@@ -17,6 +18,12 @@ def init(arguments: argparse.Namespace) -> int:
     from anew import githooks
 
     store = find_store().create()
+    if arguments.shared is not None and not share(store.root, arguments.shared or None):
+        print(
+            f"anew: {store.root.parent} knows no access lists: what is made in the store hangs on the umask; "
+            "002 lets the group in",
+            file=sys.stderr,
+        )
     changed: list[Path] = []
     if arguments.git_hooks is not None:
         top = githooks.top_of(Path.cwd())
@@ -24,7 +31,7 @@ def init(arguments: argparse.Namespace) -> int:
     if arguments.json:
         text.say_json({"store": str(store.root), "hooks": [str(path) for path in changed]})
         return OK
-    print(f"the store is {store.root}")
+    print(f"the store is {store.root}{', shared by its group' if arguments.shared is not None else ''}")
     for path in changed:
         print(f"{path.name}: {'set up' if arguments.git_hooks else 'taken out'} in {path.parent}")
     return OK

@@ -217,6 +217,10 @@ def _versioning(verbs: Any) -> None:
         help="large binaries and the output of notebooks stay out of commits; a checkout or merge puts data in place; "
         "dvc.lock is merged stage by stage, a folder's .dvc file file by file",
     )  # fmt: skip
+    parser.add_argument(
+        "--shared", nargs="?", const="", metavar="GROUP",
+        help="let the group of the store's folder, or GROUP, read and write all of it, whatever anybody's umask",
+    )  # fmt: skip
     parser = _verb(verbs, "git-hook", "hooking", "what Git calls")
     parser.add_argument("hook", choices=["pre-commit", "post-checkout", "post-merge", "merge"])
     parser.add_argument("rest", nargs="*", help="what Git says to the hook")

@@ -7,6 +7,7 @@ that.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -83,6 +84,8 @@ class Catalogue:
         if write:
             folder.mkdir(parents=True, exist_ok=True)
         path = folder / "catalogue.db"
+        if write and not path.exists():  # SQLite would make it for its owner alone to write
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666))
         try:
             mode = "rwc" if write else "rw"
             self.db = sqlite3.connect(

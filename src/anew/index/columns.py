@@ -42,7 +42,7 @@ class Arena:
     def __init__(self, path: Path, *, write: bool) -> None:
         self.path, self._write = path, write
         flags = os.O_RDWR | os.O_CREAT if write else os.O_RDONLY
-        self._fd = os.open(path, flags | os.O_CLOEXEC, 0o644)
+        self._fd = os.open(path, flags | os.O_CLOEXEC, 0o666)
         self._allocated: dict[int, int] = {}  # extent: bit mask of its pages that have space
         self._map: mmap.mmap | None = None
         self._bytes: NDArray[np.uint8] = np.empty(0, np.uint8)

@@ -39,6 +39,8 @@ class Store(NamedTuple):  # a dataclass would cost every `import anew` 6 ms
     def create(self) -> Store:
         """Make the folder, ignored by git. Raises StoreFull when it can't be made, StoreError for an unknown format."""
         try:
+            if not self.root.exists():
+                _make(self.root)
             self.runs.mkdir(parents=True, exist_ok=True)
             _write_once(self.root / ".gitignore", "*\n")
             _write_once(self.root / "format", FORMAT)
@@ -48,6 +50,15 @@ class Store(NamedTuple):  # a dataclass would cost every `import anew` 6 ms
         if found != FORMAT:
             raise StoreError(f"{self.root} has the format {found.strip()!r}; this version of anew reads 'anew 1'")
         return self
+
+
+def _make(root: Path) -> None:
+    """The folder of a store; for the group where the folder that it is in is."""
+    from anew.store.sharing import is_shared, share
+
+    root.mkdir(parents=True, exist_ok=True)
+    if is_shared(root.parent):
+        share(root)
 
 
 def _write_once(path: Path, text: str) -> None:

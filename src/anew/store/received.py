@@ -245,7 +245,7 @@ def _enlist(folder: Path, name: str) -> None:
 def _begin(path: Path, piece: bytes) -> None:
     """A journal is there with its first piece, or not at all: half a header would count as no journal for good."""
     part = path.with_name(f"part-{path.name}")
-    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     try:
         write_all(fd, piece)
         os.fsync(fd)
