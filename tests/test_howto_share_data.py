@@ -14,7 +14,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "share-data.md"
 
 def test_the_how_to_works_as_it_is_written(project: Project, tmp_path: Path) -> None:
     blocks = re.findall(r"^```\n(.*?)^```", PAGE.read_text(), re.M | re.S)
-    first, elsewhere, conflict, group, check, mend = ([shlex.split(line) for line in block.splitlines()] for block in blocks)
+    lines = [[shlex.split(line) for line in block.splitlines()] for block in blocks]
+    first, elsewhere, conflict, group, check, mend = lines
     project.write("data/a.csv", "x,y\n1,2\n")
     for words in first:
         project.anew(*words[1:])
