@@ -21,7 +21,7 @@ from anew.store.objects.chunk import WHOLE_SIZE_MAX, ChangedWhileRead, Replay, c
 from anew.store.objects.disk import reading, write_parts, writing
 from anew.store.objects.packs import Packs
 from anew.store.objects.record import BLOB, MANIFEST, RECORD_SIZE_MAX, Buffer, digest
-from anew.store.objects.stat_index import StatIndex, signature
+from anew.store.objects.stat_index import StatIndex, is_same
 from anew.store.objects.values import Entry, FileRef, FolderRef, Problem
 
 if TYPE_CHECKING:
@@ -361,7 +361,7 @@ class Objects:
             after = os.fstat(fd)
         finally:
             os.close(fd)
-        if len(data) != size or signature(after) != signature(about):
+        if len(data) != size or not is_same(after, about):
             return self._file(path, None, store=True)
         key = digest(data)
         self._packs.add(BLOB, key, data)
@@ -467,7 +467,7 @@ class Objects:
                 key = self._put_open(fd, size, path) if store else _hash_open(fd, size, path)
             except ChangedWhileRead:
                 return None
-            if signature(os.fstat(fd)) != signature(before):
+            if not is_same(os.fstat(fd), before):
                 return None
         finally:
             os.close(fd)

@@ -140,7 +140,7 @@ class PackWriter:
         self.entries[key] = (offset, len(stored))
         if self._headers is not None:
             self._headers.update(header)
-        self._unpublished.append(live.ENTRY.pack(key, offset, len(stored)))
+        self._unpublished.append(key)
 
     def drain(self) -> None:
         """Hand pending bytes to the kernel. After StoreFull the rest stays pending, to be tried again."""
@@ -182,7 +182,8 @@ class PackWriter:
         with writing(live_path):
             before = os.fstat(self._live_fd).st_size
             try:
-                write_all(self._live_fd, frames.frame(b"".join(self._unpublished), live.ENTRY.size))
+                new = b"".join([live.ENTRY.pack(key, *self.entries[key]) for key in self._unpublished])
+                write_all(self._live_fd, frames.frame(new, live.ENTRY.size))
             except OSError:
                 os.ftruncate(self._live_fd, before)  # half a frame would hide all later ones
                 raise
@@ -190,12 +191,12 @@ class PackWriter:
         self._unpublished = []
 
     def seal(self) -> None:
-        """Flush, and write the immutable index. The writer is done for then: `release` it."""
-        self.flush()
+        """Records on the disk, then the immutable index. The writer is done for then: `release` it."""
+        self.drain()
         path = self._folders.idx(self.name)
         with writing(path):
             if self.entries:
-                self._sync(self._pack_fd)  # recovered records were never flushed
+                self._sync(self._pack_fd)
                 rows = [(key, 0, offset, stored) for key, (offset, stored) in self.entries.items()]
                 end = end_of(self.entries)
                 seal = self._headers.digest() if self._headers is not None else seal_of(self._pack_fd, end)

@@ -15,6 +15,7 @@ from anew.errors import CorruptData
 BLOB, MANIFEST = 1, 2
 RAW, ZSTD, DELTA = 0, 1, 2
 HEADER = struct.Struct("<BBHII32sI")
+_HEAD = struct.Struct("<BBHII32s")  # without the check
 RECORD_SIZE_MAX = 16 << 20  # decoded bytes
 SHRINKABLE_SIZE_MIN = 64  # a zstd frame and the time for it cost more than they save below
 BASE_SIZE = 32  # bytes of the base's key, before the frame of a delta
@@ -120,7 +121,7 @@ def scan(fd: int, offset: int, end: int, where: str) -> Iterator[tuple[bytes, in
 
 
 def _header(kind: int, codec: int, key: bytes, size: int, stored: Buffer) -> bytes:
-    head = HEADER.pack(kind, codec, 0, len(stored), size, key, 0)[:-4]
+    head = _HEAD.pack(kind, codec, 0, len(stored), size, key)
     check = zlib.crc32(head)
     if kind == MANIFEST or codec == DELTA:
         check = zlib.crc32(stored, check)

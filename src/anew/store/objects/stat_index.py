@@ -116,6 +116,17 @@ def is_racy(ctime_ns: int, looked_ns: int) -> bool:
     return ctime_ns > looked_ns - (RACY_COARSE_NS if coarse else RACY_NS)
 
 
+def is_same(a: os.stat_result, b: os.stat_result) -> bool:
+    """Whether two signatures are the same: for each of 100,000 files, quicker than to make both."""
+    return (
+        a.st_mtime_ns == b.st_mtime_ns
+        and a.st_ctime_ns == b.st_ctime_ns
+        and a.st_size == b.st_size
+        and a.st_ino == b.st_ino
+        and a.st_dev == b.st_dev
+    )
+
+
 def signature(stat: os.stat_result) -> bytes:
     """What must be the same for a file to be the same."""
     return STAT.pack(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
