@@ -112,14 +112,14 @@ def _check_add(arguments: argparse.Namespace) -> None:
 
 
 def say_git(arguments: argparse.Namespace, project: Project, paths: Iterable[str], ignores: bool = True) -> None:
-    """What is to be told to Git, where that is not done by itself; with `ignores`, the .gitignore files beside, too."""
+    """What is to be told to Git, where that is not done by itself; with `ignores`, the changed .gitignore, too."""
     if arguments.quiet or project.git is None or project.config.switch("core", "autostage"):
         return
     from shlex import quote
 
     files = [*paths]
     if ignores:
-        files += {file for path in files if os.path.exists(file := f"{os.path.dirname(path)}/.gitignore")}
+        files += project.git.ignore_files
     names = " ".join(quote(os.path.relpath(path, project.cwd)) for path in dict.fromkeys(files))
     print(f"\nTo track the changes with git, run:\n\n\tgit add {names}")
     print("\nTo enable auto staging, run:\n\n\tanew dvc config core.autostage true")

@@ -179,8 +179,7 @@ def take(project: Project, out: Entry, below: str | None, keep: bool) -> Taken:
                 f"anew: {project.shown(one)} is a DVC project of its own, and no part of {project.shown(path)}",
                 file=sys.stderr,
             )
-        if below is None:
-            _put_manifest(project, listing.manifest, listing.md5, keep)
+        _put_manifest(project, listing.manifest, listing.md5, keep)
         files = {f"{path}/{name}": md5 for name, md5 in listing.files.items()}
         return Taken({"md5": listing.md5, "size": listing.size, "nfiles": len(listing.files)}, listing, files)
     try:

@@ -16,6 +16,7 @@ class Git:
 
     def __init__(self, root: str) -> None:
         self.root = root
+        self.ignore_files: list[str] = []  # the .gitignore files that were changed
 
     @classmethod
     def find(cls, start: str) -> Git | None:

@@ -32,6 +32,7 @@ def hide(git: Git, paths: Iterable[str]) -> list[str]:
             if new not in lines:
                 text += new
         durable.replace(file, text.encode("utf-8", "surrogateescape"))
+    git.ignore_files += by_file
     return list(by_file)
 
 
@@ -51,6 +52,7 @@ def show(git: Git, paths: Iterable[str]) -> list[str]:
         elif kept != lines:
             durable.replace(file, "".join(kept).encode("utf-8", "surrogateescape"))
             changed.append(file)
+    git.ignore_files += changed
     return changed
 
 

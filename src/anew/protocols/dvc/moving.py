@@ -8,7 +8,7 @@ from anew.errors import Conflict, DvcError, NotFound
 from anew.protocols.dvc import stages
 from anew.protocols.dvc.checkout import remove_output
 from anew.protocols.dvc.gitignore import hide, show
-from anew.protocols.dvc.stages import Out, Stage, inside
+from anew.protocols.dvc.stages import Stage, inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def remove(project: Project, target: str, outs: bool = False) -> Stage:
         if outs:
             remove_output(out.path)
         elif os.path.lexists(out.path):
-            unprotect_output(project, out)
+            unprotect_path(project, out.path)
     changed = show(project.git, [out.path for out in stage.outs if not out.external]) if project.git else []
     os.unlink(stage.path)
     if project.git is not None and project.config.switch("core", "autostage"):
@@ -104,14 +104,12 @@ def _renamed(project: Project, stage: Stage, new: str) -> Stage:
 def unprotect(project: Project, target: str) -> None:
     """Make what is linked to the cache a copy, which may be changed."""
     path = os.path.abspath(target)
-    out = project.tracking(path)
-    if out is None:
-        raise DvcError(f"can't unprotect '{target}': nothing tracks it", 255)
-    unprotect_output(project, out, path)
+    if not os.path.lexists(path):
+        raise DvcError(f"can't unprotect '{target}': nothing is there", 255)
+    unprotect_path(project, path)
 
 
-def unprotect_output(project: Project, out: Out, path: str | None = None) -> None:
-    top = path or out.path
+def unprotect_path(project: Project, top: str) -> None:
     if os.path.isdir(top) and not os.path.islink(top):
         for at, _, names in os.walk(top):
             for name in names:

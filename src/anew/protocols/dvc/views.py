@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from anew.errors import AnewError, NotFound
+from anew.errors import AnewError, DvcConfigError, NotFound
 from anew.protocols.dvc.folders import Reader, scan
 from anew.protocols.dvc.history import members_of, stages_at
 from anew.protocols.dvc.stages import Out, inside
@@ -167,7 +167,12 @@ def _not_in_remote(project: Project, kept: dict[str, str | None], index: View, n
     pushed = [out for out in project.outs if out.pushed and not out.stage.is_repo_import]
     tops = [os.path.relpath(out.path, project.root) for out in pushed]
     asked = {path: (md5, index.legacy[path]) for path, md5 in kept.items() if md5 and _in(path, tops)}
-    there = open_remote(project, name).has(asked.values())
+    try:
+        there = open_remote(project, name).has(asked.values())
+    except DvcConfigError:
+        if name:
+            raise
+        there = set()  # without any remote, all is not there
     return sorted(path for path, one in asked.items() if one not in there)
 
 
