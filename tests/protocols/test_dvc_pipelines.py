@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
 import pytest
 
-from protocols.dvc_twins import Side, Twins, shared, twins
+from protocols.dvc_twins import ODD_NAMES, Shared, Side, Twins, shared, twins
 
 __all__ = ["shared", "twins"]
 pytestmark = pytest.mark.real
@@ -161,3 +169,109 @@ def test_frozen_data_persistent_and_failing_stages(twins: Twins) -> None:
     same_words(twins, "repro", "none", code=255)
     same_words(twins, "repro", "ever")
     same_words(twins, "repro", "-i", "-f", "ever", code=255)
+
+
+def test_both_tools_run_one_pipeline_in_turn(shared: Shared, tmp_path: Path) -> None:
+    ours, theirs = shared.ours, shared.theirs
+    lay_out(ours)
+    theirs.run("repro")
+    assert "Running" not in ours.run("repro").stdout
+    shared.clean()
+    ours.write("raw.txt", "other\n")
+    assert "Running stage 'train'" in ours.run("repro").stdout
+    assert "Running" not in theirs.run("repro").stdout
+    shared.clean()
+    ours.write("raw.txt", "raw\n")
+    assert "Stage 'train' is cached" in ours.run("repro", "train").stdout  # as dvc ran it
+    ours.write("raw.txt", "other\n")
+    assert "Stage 'train' is cached" in theirs.run("repro").stdout  # as we ran it
+    shared.clean()
+    # Through a remote, into a project that has nothing but what Git has.
+    ours.run("remote", "add", "-d", "r", str(tmp_path / "remote"))
+    ours.run("push", "--run-cache", "-q")
+    theirs.run("push", "--run-cache", "-q")
+    for tool in (ours, theirs):
+        shutil.rmtree(shared.root / ".dvc/cache")
+        (shared.root / "model").unlink()
+        tool.run("pull", "--run-cache", "-q")
+        ours.write("raw.txt", "raw\n")
+        said = tool.run("repro", "--pull", "train").stdout
+        assert said.count("is cached - skipping run") == 2 and "Running" not in said
+        ours.write("raw.txt", "other\n")
+        tool.run("repro")
+        tool.run("push", "--run-cache", "-q")
+    shared.clean()
+
+
+def test_folders_odd_names_and_what_is_asked_for(twins: Twins) -> None:
+    odd = [name for name in ODD_NAMES if "/" not in name]
+    outs = "".join(f"    - {json.dumps(f'out {name}', ensure_ascii=False)}\n" for name in odd)
+    keys = json.dumps([f"${{name{at}}}" for at in range(3)])
+    twins.write("dvc.yaml", f"stages:\n  odd:\n    cmd: python odd.py\n    deps: [odd.py]\n    outs:\n{outs}")
+    twins.write("odd.py", f"for name in {odd!r}:\n    open('out ' + name, 'w').write(name)\n")
+    twins.write(
+        "sub/dvc.yaml",
+        f"vars: [{{name0: a, name1: b b, name2: 3}}]\nstages:\n  s:\n    foreach: {keys}\n"
+        "    do: {wdir: deep, cmd: 'cp ../../in \"o ${item}\"', deps: [../../in], outs: ['o ${item}']}\n"
+        "  t: {cmd: 'cat deep/*> all && cp ../run.sh x', deps: [deep, ../run.sh], outs: [all, x]}\n"
+        "  u: {cmd: touch u, deps: [all], outs: [u], params: [a.b, c.py: ['X', 'C.y']]}\n",
+    )
+    twins.write("sub/params.yaml", "a: {b: [1, {c: 0.1}]}\n")
+    twins.write("sub/c.py", "X = (1, 'two')\nclass C:\n    y = {'k': [1.5]}\n")
+    twins.write("in", b"")
+    twins.write("run.sh", "echo", executable=True)
+    twins.prepare(lambda side: (side.root / "sub/deep").mkdir())
+    same_words(twins, "repro", "-P", ordered=False)
+    assert twins.same_json("status", "--json") == {}
+    twins.write("in", "full\n")
+    same_words(twins, "repro", "sub/dvc.yaml:s@a")
+    same_words(twins, "repro", "--downstream", "s@3", cwd="sub", ordered=False)
+    same_words(twins, "repro", "-p", "sub/dvc.yaml:u", ordered=False)
+    same_words(twins, "repro", "-R", "sub", "--force-downstream", ordered=False)
+    same_words(twins, "repro", "--glob", "sub/dvc.yaml:*", ordered=False)
+    for side in (twins.ours, twins.theirs):
+        assert (side.root / "sub/all").read_text() == "full\n" * 3
+    twins.write("sub/params.yaml", "a: {d: 1}\n")
+    twins.both("repro", "sub/dvc.yaml:u", code=255, same_files=False)
+    assert (twins.ours.root / "sub/u").exists()  # dvc finds out what is missing when the outputs are gone
+    twins.prepare(lambda side: (side.root / "sub/u").unlink(missing_ok=True))
+    twins.same_json("status", "--json", "sub/dvc.yaml")
+
+
+def test_commit_remove_and_what_is_missing(twins: Twins) -> None:
+    twins.prepare(lay_out)
+    twins.both("repro", "-q", "train")
+    twins.write("clean.txt", "by hand\n")
+    twins.write("params.yaml", "lr: 0.3\ndeep: {er: 1}\nsizes: {}\n")
+    twins.both("commit", "train", code=1)
+    twins.both("commit", "-f", "prepare", "train")
+    twins.same_json("status", "--json")
+    same_words(twins, "repro", "train")
+    for name in ("model", "clean.txt"):
+        twins.prepare(lambda side, name=name: (side.root / name).unlink())  # type: ignore[misc]
+    twins.both("checkout", "model")
+    same_words(twins, "repro", "--allow-missing", "train")
+    twins.prepare(lambda side: side.run("remote", "add", "-d", "r", "../remote"))
+    twins.both("push", "-q", same_cache=False)
+    twins.prepare(lambda side: shutil.rmtree(side.root / ".dvc/cache"))
+    twins.both("repro", "-q", "--pull", "train", same_cache=False)
+    assert (twins.ours.root / "clean.txt").read_text() == "by hand\n"
+    twins.write("dvc.yaml", "stages:\n  prepare: {cmd: touch clean.txt, outs: [clean.txt]}\n  x:\n    cmd: echo\n")
+    twins.both("repro", "-q", same_cache=False)
+    twins.both("remove", "prepare", same_cache=False)
+    twins.both("remove", "nope", code=1, same_cache=False)
+    twins.both("remove", "--outs", "x", same_cache=False)
+
+
+def test_killed_at_any_time_nothing_wrong_is_taken_as_done(shared: Shared) -> None:
+    shared.ours.write("dvc.yaml", "stages:\n  s: {cmd: 'cp in a; sleep 0.15; cp in b', deps: [in], outs: [a, b]}\n")
+    for round_, wait_s in enumerate((0.15, 0.3, 0.45, 0.6)):
+        shared.ours.write("in", f"{round_}\n")
+        words = [*shared.ours.tool, "repro", "-q"]
+        child = subprocess.Popen(words, cwd=shared.root, env=shared.ours.environ, start_new_session=True)
+        time.sleep(wait_s)
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        (shared.theirs if round_ % 2 else shared.ours).run("repro", "-q")
+        assert {(shared.root / name).read_text() for name in "ab"} == {f"{round_}\n"}
+        shared.clean()

@@ -126,7 +126,7 @@ def say_git(arguments: argparse.Namespace, project: Project, paths: Iterable[str
 
 
 def commit(arguments: argparse.Namespace) -> int:
-    from anew.protocols.dvc.adding import commit
+    from anew.protocols.dvc.saving import commit
     from anew.protocols.dvc.status import status
 
     project = Project.find()

@@ -18,31 +18,42 @@ NO_REMOTE = "No remote provided and no default remote set."
 
 
 def push(arguments: argparse.Namespace) -> int:
+    from anew.protocols.dvc import runcache
     from anew.protocols.dvc.transfer import chosen_outs, push
 
     project = Project.find()
-    sent = push(project, chosen_outs(project, arguments), arguments.remote)
+    outs = chosen_outs(project, arguments)
+    if arguments.run_cache:
+        outs += runcache.sent(project, arguments.remote)
+    sent = push(project, outs, arguments.remote)
     project.save()
     _say_done(arguments, project, {"pushed": sent})
     return 0
 
 
 def fetch(arguments: argparse.Namespace) -> int:
+    from anew.protocols.dvc import runcache
     from anew.protocols.dvc.transfer import chosen_outs, fetch
 
     project = Project.find()
-    got = fetch(project, chosen_outs(project, arguments), arguments.remote, arguments.max_size)
+    outs = chosen_outs(project, arguments)
+    if arguments.run_cache:
+        outs += runcache.brought(project, arguments.remote)
+    got = fetch(project, outs, arguments.remote, arguments.max_size)
     project.save()
     _say_done(arguments, project, {"fetched": got})
     return 0
 
 
 def pull(arguments: argparse.Namespace) -> int:
+    from anew.protocols.dvc import runcache
     from anew.protocols.dvc.checkout import checkout
     from anew.protocols.dvc.transfer import chosen_outs, fetch
 
     project = Project.find()
     outs = chosen_outs(project, arguments)
+    if arguments.run_cache:
+        outs += runcache.brought(project, arguments.remote)
     got, problem = 0, None
     try:
         got = fetch(project, outs, arguments.remote)

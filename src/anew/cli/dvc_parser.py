@@ -182,6 +182,12 @@ def _transfer(parser: argparse.ArgumentParser) -> None:
     _remote(parser)
     _revisions(parser)
     _reach(parser)
+    parser.add_argument(
+        "--run-cache",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="what stages were run with before, too",
+    )
 
 
 def _push(parser: argparse.ArgumentParser) -> None:

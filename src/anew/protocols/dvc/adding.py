@@ -6,7 +6,7 @@ import os
 import stat as modes
 
 from anew.errors import Conflict, DvcError, NotFound
-from anew.protocols.dvc import durable, extras, manifest, stages
+from anew.protocols.dvc import extras, manifest, stages
 from anew.protocols.dvc.checkout import put
 from anew.protocols.dvc.folders import Listing, Reader, scan
 from anew.protocols.dvc.locks import lock_mark
@@ -67,7 +67,6 @@ def commit(project: Project, chosen: Iterable[Any], relink: bool = True, keep: b
         pointers = {id(out.stage): out.stage for out, _ in rows if out.stage.name is None}
         for stage in pointers.values():
             project.write_stage(stage)
-        write_lock_files(project, {id(out.stage): out.stage for out, _ in rows if out.stage.name}.values())
 
 
 def expand(targets: Iterable[str], glob: bool) -> list[str]:
@@ -296,25 +295,3 @@ def _write(project: Project, written: list[Stage], paths: list[str]) -> None:
         changed += hide(project.git, paths)
         if project.config.switch("core", "autostage"):
             project.git.add(changed)
-
-
-def write_lock_files(project: Project, changed: Iterable[Stage]) -> None:
-    """What is known of the outputs of pipeline stages, into their `dvc.lock`."""
-    from anew import yamltext
-
-    by_file: dict[str, list[Stage]] = {}
-    for stage in changed:
-        by_file.setdefault(os.path.splitext(stage.path)[0] + ".lock", []).append(stage)
-    for path, group in by_file.items():
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        lock = yamltext.load(text, path)
-        for stage in group:
-            entry = lock["stages"].get(stage.name)
-            rows = {row["path"]: row for row in (entry or {}).get("outs") or []}
-            for out in stage.outs:
-                if out.written in rows and out.md5:
-                    fields = ("hash", "md5", "size", "nfiles", "isexec")
-                    rows[out.written].clear()
-                    rows[out.written] |= {"path": out.written} | {key: out.raw[key] for key in fields if key in out.raw}
-        durable.replace(path, yamltext.rewrite(text, lock, path).encode())

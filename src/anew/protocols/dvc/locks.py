@@ -126,8 +126,10 @@ def _table(folder: str) -> Iterator[dict[str, Any]]:
         except (OSError, ValueError):
             held = {}
         yield held
-        with open(f"{folder}/rwlock", "w", encoding="utf-8") as file:
+        temporary = f"{folder}/rwlock.{os.getpid()}"  # whole or not at all: DVC refuses all work with half of one
+        with open(temporary, "w", encoding="utf-8") as file:
             json.dump({kind: rows for kind, rows in held.items() if rows}, file)
+        os.replace(temporary, f"{folder}/rwlock")
     finally:
         os.close(fd)
 

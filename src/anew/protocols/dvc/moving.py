@@ -8,7 +8,7 @@ from anew.errors import Conflict, DvcError, NotFound
 from anew.protocols.dvc import stages
 from anew.protocols.dvc.checkout import remove_output
 from anew.protocols.dvc.gitignore import hide, show
-from anew.protocols.dvc.stages import Stage, inside
+from anew.protocols.dvc.stages import PipelineStage, Stage, inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,11 +22,14 @@ def remove(project: Project, target: str, outs: bool = False) -> Stage:
         if os.path.exists(path + stages.SUFFIX):
             raise DvcError(f"'{target}' is not a .dvc file. Do you mean '{target}.dvc'?")
         if ":" in target or "/" not in target:
-            named = project.named(target)
+            named = [stage for stage in project.named(target) if isinstance(stage, PipelineStage)]
             if named:
-                raise DvcError(
-                    f"'{target}' is a stage of a pipeline: take it out of {stages.PIPELINE}, or use dvc for it"
-                )
+                from anew.protocols.dvc import stagefile
+
+                changed = stagefile.remove(project, named[0], outs)
+                if project.git is not None and project.config.switch("core", "autostage"):
+                    project.git.add(path for path in changed if os.path.exists(path))
+                return named[0]
         raise NotFound(f"'{target}' does not exist")
     stage = next((stage for stage in project.stages if stage.path == path), None)
     if stage is None:

@@ -207,7 +207,7 @@ class Repro:
             return None
         if entry is None or not all(out.md5 for out in stage.outs):
             entry = None if options.no_run_cache else runcache.find(project, stage, values)
-        return runcache.outs_of(project, stage, entry) if entry else None
+        return runcache.outs_of(project, stage, entry, options.pull and not options.dry) if entry else None
 
     def _verify(self, stage: Stage) -> None:
         """Of data, and of what is frozen, only what is there can be taken as it is."""

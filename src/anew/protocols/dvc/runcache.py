@@ -145,6 +145,24 @@ def pull(project: Project, remote: Remote) -> list[str]:
     return sorted(there)
 
 
+def sent(project: Project, name: str | None) -> list[tuple[Out, str | None]]:
+    """Push the entries, and give the outputs to be pushed for them."""
+    from anew.protocols.dvc.remote import open_remote
+
+    entries = push(project, open_remote(project, name))
+    return [(out, None) for out in outs_named(project, entries) if out.md5 and in_cache(project, out)]
+
+
+def brought(project: Project, name: str | None) -> list[tuple[Out, str | None]]:
+    """Pull the entries, and give those of their outputs that the remote has."""
+    from anew.protocols.dvc.remote import open_remote
+
+    remote = open_remote(project, name)
+    outs = list(outs_named(project, pull(project, remote)))
+    there = remote.has({(out.md5, out.legacy) for out in outs if out.md5})
+    return [(out, None) for out in outs if (out.md5, out.legacy) in there]
+
+
 def outs_named(project: Project, entries: Iterable[str]) -> Iterator[Out]:
     """The outputs of entries that are here."""
     for name in entries:
@@ -153,12 +171,19 @@ def outs_named(project: Project, entries: Iterable[str]) -> Iterator[Out]:
             yield from Stage(f"{project.root}/{PIPELINE}", {"outs": found.get("outs") or []}).outs
 
 
-def outs_of(project: Project, stage: PipelineStage, entry: dict[str, Any]) -> list[Out] | None:
-    """The outputs of an entry, if the cache has all of them."""
+def outs_of(project: Project, stage: PipelineStage, entry: dict[str, Any], pull: bool = False) -> list[Out] | None:
+    """The outputs of an entry, if the cache has all of them; with `pull`, after what it lacks was brought."""
     written = {"wdir": os.path.relpath(stage.wdir, os.path.dirname(stage.path)), "outs": entry.get("outs") or []}
     outs = Stage(stage.path, written).outs
     if {out.path for out in outs} != {out.path for out in stage.outs}:
         return None
+    if pull and not all(out.md5 and in_cache(project, out) for out in outs):
+        from anew.protocols.dvc.transfer import fetch
+
+        try:
+            fetch(project, [(out, None) for out in outs], None)
+        except AnewError:
+            return None
     return outs if all(out.md5 and in_cache(project, out) for out in outs) else None
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from anew.protocols.dvc.project import Project
+    from anew.protocols.dvc.project import Chosen, Project
     from anew.protocols.dvc.stages import Out
 
 
@@ -62,7 +62,7 @@ def values_of(project: Project, stage: PipelineStage, file: str, allow_missing: 
 
 def save(
     project: Project, stage: PipelineStage, commit: bool = True, allow_missing: bool = False,
-    warn: Callable[[str], None] = lambda text: None,
+    warn: Callable[[str], None] = lambda text: None, relink: bool = True,
 ) -> list[str]:  # fmt: skip
     """Hash dependencies and outputs, keep the outputs unless `commit` is false, and have Git ignore them.
 
@@ -81,7 +81,8 @@ def save(
         if commit and out.cached:
             files |= found.files
     project.cache.flush()
-    link_files(project, files)
+    if relink:
+        link_files(project, files)
     stage.entry = entry_of(stage, values)
     return _hide(project, [out.path for out in stage.outs if out.cached and os.path.lexists(out.path)])
 
@@ -127,6 +128,22 @@ def _hide(project: Project, paths: list[str]) -> list[str]:
     from anew.protocols.dvc.gitignore import hide
 
     return hide(project.git, paths)
+
+
+def commit(project: Project, chosen: Iterable[Chosen], relink: bool = True) -> None:
+    """Take what is in the workspace as it is: of stages, their dependencies and parameters, too."""
+    from anew.protocols.dvc import adding, runcache
+
+    rows = list(chosen)
+    adding.commit(project, [one for one in rows if not isinstance(one.out.stage, PipelineStage)], relink)
+    stages = {id(one.out.stage): one.out.stage for one in rows if isinstance(one.out.stage, PipelineStage)}
+    if stages:
+        with project.lock():
+            for stage in stages.values():
+                assert isinstance(stage, PipelineStage)
+                save(project, stage, relink=relink)
+                runcache.save(project, stage)
+            write_lock(stage for stage in stages.values() if isinstance(stage, PipelineStage))
 
 
 def write_lock(stages: Iterable[PipelineStage], say: Callable[[str], None] = lambda text: None) -> list[str]:

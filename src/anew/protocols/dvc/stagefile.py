@@ -183,6 +183,48 @@ def _write(path: str, name: str, data: dict[str, Any]) -> None:
     durable.replace(path, yamltext.edited(text, change, path).encode())
 
 
+def remove(project: Project, stage: PipelineStage, outs: bool = False) -> list[str]:
+    """Take a stage out of its dvc.yaml and dvc.lock; with `outs`, what it wrote, too. The files that were changed."""
+    from anew.protocols.dvc.checkout import remove_output
+    from anew.protocols.dvc.moving import unprotect_path
+
+    if stage.definition.parametrized or stage.definition.generated:
+        raise DvcError(f"cannot remove a parametrized stage: '{stage.address(project.cwd)}'")
+    for out in stage.outs:
+        if outs:
+            remove_output(out.path)
+        elif os.path.lexists(out.path) and out.cached:
+            unprotect_path(project, out.path)
+    changed = []
+    if project.git is not None:
+        from anew.protocols.dvc.gitignore import show
+
+        changed = show(project.git, [out.path for out in stage.outs if out.cached])
+    for path in (stage.path, os.path.splitext(stage.path)[0] + ".lock"):
+        if _take_out(path, str(stage.name)):
+            changed.append(path)
+    return changed
+
+
+def _take_out(path: str, name: str) -> bool:
+    """Remove a stage from a file; a file that has no other goes. Whether it was there."""
+    from anew import yamltext
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except FileNotFoundError:
+        return False
+    known = yamltext.load(text, path).get("stages") or {}
+    if name not in known:
+        return False
+    if len(known) == 1:
+        os.unlink(path)
+    else:
+        durable.replace(path, yamltext.edited(text, lambda there: there["stages"].pop(name), path).encode())
+    return True
+
+
 def set_frozen(project: Project, target: str, frozen: bool) -> str | None:
     """Freeze or unfreeze a stage; the dvc.yaml that was changed, None for a .dvc file."""
     found = project.stage_targets([target])
