@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*$")
 _KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_./-]*):(?: (.+))?$")
-_PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./+=@-]*(?: [A-Za-z0-9_./+=@-]+)*$")
+# Words of paths, and of commands: what may stand in a plain scalar of a block and is nothing of YAML's there.
+_PLAIN = re.compile(r"[A-Za-z_/$][A-Za-z0-9_./+=@${}<>|&;,()*%-]*(?: [A-Za-z0-9_./+=@${}<>|&;,()*%-]+)*$")
 _HEX = re.compile(r"[0-9][0-9a-f]{31}(?:\.dir)?$")
 _NUMBER_LIKE = re.compile(r"[0-9]+(?:e[0-9]+)?$")
 _WHOLE = re.compile(r"(?:0|[1-9][0-9]{0,17})$")
+_FRACTION = re.compile(r"(?:0|[1-9][0-9]{0,9})\.[0-9]{1,9}$")
 _QUOTED = re.compile(r"'((?:[^'\n]|'')*)'$")
 _WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 _WIDTH = 60  # well before the 80 columns at which ruamel.yaml folds
@@ -174,6 +176,8 @@ def _scalar(text: str) -> Any:
         return int(text)
     if _HEX.match(text) and not _NUMBER_LIKE.match(text):
         return text
+    if _FRACTION.match(text):
+        return float(text)
     quoted = _QUOTED.match(text)
     if quoted:
         return quoted[1].replace("''", "'")
@@ -209,6 +213,8 @@ def _plain(value: Any, indent: int) -> str:
         return "true" if value else "false"
     if type(value) is int and value >= 0:
         return str(value)
+    if type(value) is float and _FRACTION.match(repr(value)):
+        return repr(value)
     if isinstance(value, str):
         if _PLAIN.match(value) and value.lower() not in _WORDS and len(value) + indent < _WIDTH:
             return value

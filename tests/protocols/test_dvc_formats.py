@@ -24,6 +24,9 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=10
 WORDS = st.sampled_from(
     ["a", "x y", "true", "1", "1e5", "0x1", "2024-01-01", "null", "~", "- a", "a: b", "# c", "é", "yes"]
 )
+# What commands are made of; longer than the line that YAML is folded at, too.
+_WORDS = """python ${a.b[0]} $x { } >out > | && & ( ) * %d ; a;b <in -x --y=1 0.5 1,2 - , = 'q' "q" a: :b # ! ? [ ]"""
+COMMANDS = st.lists(st.sampled_from([*_WORDS.split(), "x" * 25]), min_size=1, max_size=8).map(" ".join)
 HEX = st.text("0123456789abcdef", min_size=32, max_size=32)
 OUTS = st.lists(
     st.fixed_dictionaries(
@@ -69,7 +72,7 @@ def test_a_pointer_is_written_and_read_as_dvc_does(outs: list[dict[str, Any]]) -
 @settings(deadline=None)
 @given(
     st.recursive(
-        TEXT | WORDS | st.integers() | st.booleans(),
+        TEXT | WORDS | COMMANDS | st.integers() | st.booleans() | st.floats(allow_nan=False),
         lambda inner: st.dictionaries(WORDS, inner, min_size=1, max_size=3) | st.lists(inner, min_size=1, max_size=3),
         max_leaves=8,
     )
@@ -101,6 +104,10 @@ def test_any_document_is_read_as_dvc_reads_it(data: Any) -> None:
         "a: -1\n",
         "a: 12:30:45\n",
         "a: 1.5\n",
+        "a: 1.50\n",
+        "a: 0.1\nb: 00.1\nc: 1.\nd: -0.5\ne: 12345678901.5\n",
+        "cmd: python ${a} > b && c {d} (e) *f %g\n",
+        "a: $x\nb: ${y}\n",
         "a: x # c\n",
         "? a\n: b\n",
         "a: 'x'\n",
