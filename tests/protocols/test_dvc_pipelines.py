@@ -240,7 +240,14 @@ def test_folders_odd_names_and_what_is_asked_for(twins: Twins) -> None:
 
 def test_commit_remove_and_what_is_missing(twins: Twins) -> None:
     twins.prepare(lay_out)
+    twins.both("config", "cache.type", "symlink")
     twins.both("repro", "-q", "train")
+    twins.both("checkout", code=255)  # stages that were not run have nothing to be checked out
+    twins.write("raw.txt", "2\n")
+    twins.both("repro", "-q", "train")
+    twins.write("raw.txt", "raw\n")
+    twins.both("repro", "-q", "train")  # the metrics, which are in no cache, are put back as a file
+    twins.prepare(lambda side: (side.root / "clean.txt").unlink())
     twins.write("clean.txt", "by hand\n")
     twins.write("params.yaml", "lr: 0.3\ndeep: {er: 1}\nsizes: {}\n")
     twins.both("commit", "train", code=1)

@@ -211,6 +211,10 @@ class Cache:
         if written:
             flush_files(written)
 
+    def use(self, links: list[str]) -> None:
+        """From now on, link files of the workspace by the first of these that works."""
+        self.links, self._kind = links, None
+
     @property
     def kind(self) -> str:
         """The link type that files of the workspace have: the first one configured that works here."""

@@ -66,6 +66,9 @@ def checkout(
                 changes.reasons.append(str(error))
                 if isinstance(error, CorruptData):
                     changes.damaged.append((one.out.md5, one.out.legacy))
+        elif one.out.cached and not one.out.md5 and not one.out.stage.is_partial:
+            changes.failed.append(one.out.path)
+            changes.reasons.append(f"nothing is known of {project.shown(one.out.path)}: the stage was not run yet")
     leftovers = _leftovers(project) if everything else {}
     if not force:
         _refuse_loss(project, plans)

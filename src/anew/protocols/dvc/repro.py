@@ -183,7 +183,7 @@ class Repro:
                 listener.restored(stage)
                 restored = not options.dry
                 if restored:
-                    runcache.restore(project, outs)
+                    runcache.restore(project, stage, outs)
         if not restored:
             listener.execute(stage, reasons)
         if options.dry:

@@ -187,8 +187,17 @@ def outs_of(project: Project, stage: PipelineStage, entry: dict[str, Any], pull:
     return outs if all(out.md5 and in_cache(project, out) for out in outs) else None
 
 
-def restore(project: Project, outs: list[Out]) -> None:
-    """Check the outputs of an entry out."""
-    changes = checkout(project, [Chosen(out) for out in outs], force=True)
-    if changes.failed:
-        raise AnewError("\n".join(changes.reasons))
+def restore(project: Project, stage: PipelineStage, outs: list[Out]) -> None:
+    """Check the outputs of an entry out. What is in no cache, and kept by Git, becomes a file and no link."""
+    plain = {out.path for out in stage.outs if not out.cached}
+    cache = project.cache
+    kept = cache.links
+    for links, some in ((kept, [out for out in outs if out.path not in plain]),
+                        (["copy"], [out for out in outs if out.path in plain])):  # fmt: skip
+        cache.use(links)
+        try:
+            changes = checkout(project, [Chosen(out) for out in some], force=True)
+        finally:
+            cache.use(kept)
+        if changes.failed:
+            raise AnewError("\n".join(changes.reasons))
