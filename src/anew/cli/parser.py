@@ -199,7 +199,9 @@ def _pipelines(verbs: Any) -> None:
             parser.add_argument("--dot", action="store_true", help="for Graphviz")
             parser.add_argument("--mermaid", action="store_true", help="for Mermaid")
         if name == "run":
-            parser.add_argument("-j", "--jobs", type=whole_number, default=1, metavar="N", help="so many at once (1)")
+            parser.add_argument(
+                "-j", "--jobs", type=whole_number, default=1, metavar="N", help="so many at once (1; 0: one a CPU)"
+            )
             parser.add_argument("--force", action="store_true", help="run them even if nothing changed")
             parser.add_argument("--downstream", action="store_true", help="the targets and what needs them")
             parser.add_argument("--dry-run", action="store_true", help="only say what would be run, and why")

@@ -31,9 +31,9 @@ def pipeline(arguments: argparse.Namespace) -> int:
     return {"run": _run, "status": _status, "show": _show}[arguments.action](arguments)
 
 
-def _open() -> tuple[Project, Store]:
+def _open(to_run: bool = False) -> tuple[Project, Store]:
     cwd = Path.cwd()
-    store = writable_store(find_store(cwd))
+    store = writable_store(find_store(cwd)) if to_run else find_store(cwd)
     try:
         return Project.find(), store
     except NoDvcProject:
@@ -41,7 +41,8 @@ def _open() -> tuple[Project, Store]:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    project, store = _open()
+    project, store = _open(to_run=True)
+    arguments.jobs = arguments.jobs or os.cpu_count() or 1
     options = Options(
         targets=_targets(project, arguments), force=arguments.force, dry=arguments.dry_run,
         downstream=arguments.downstream, jobs=arguments.jobs, no_run_cache=arguments.no_run_cache,
@@ -89,7 +90,8 @@ def _status(arguments: argparse.Namespace) -> int:
             run_id = None if reasons or stage.entry is None else made.known.get(runcache.value_of(stage.entry))
             about = {"changed": reasons, "run": run_id, "frozen": stage.frozen}
             rows.append({"stage": stage.address(project.cwd), **about})
-    project.save()
+    if store.root.exists():
+        project.save()
     if arguments.json:
         text.say_json({"stages": rows})
         return 0
@@ -125,7 +127,7 @@ class _Teller(Listener):
         self.processes: set[Process] = set()
         self.stopped = 0  # the signal that came
         self._made = made_by(store)
-        self._total = self._begun = 0
+        self._total = 0
         self._lock = threading.Lock()
 
     def planned(self, stages: list[Stage]) -> None:
@@ -235,7 +237,6 @@ class _Teller(Listener):
         row = self._row(stage) | {"state": state, "run": run_id} | ({"reasons": reasons} if reasons else {})
         with self._lock:
             self.rows[row["stage"]] = row
-            self._begun += isinstance(stage, PipelineStage)
         why = f" ({'; '.join(reasons)})" if reasons else ""
         if state != "restored":
             self._tell(f"{self._name(stage)}: {state}{_by(run_id)}{why}")

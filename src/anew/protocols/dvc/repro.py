@@ -102,7 +102,10 @@ class Repro:
         if self.options.pull and not self.options.no_run_cache:
             self._pull_run_cache()
         needs = {stage: self._graph.needs[stage] if self._graph else [] for stage in steps}
-        schedule.run(steps, needs, self._step, self._on_failure, self.options.jobs)
+        try:
+            schedule.run(steps, needs, self._step, self._on_failure, self.options.jobs)
+        finally:
+            self.project.save()
         if self._failed and self.options.on_error != "ignore":
             raise DvcError(f"failed to reproduce{_names(self.project, self._failed)}")
         return self.ran
