@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 def remove_outs(project: Project, stage: PipelineStage) -> None:
     """Take away what the stage will make anew; what persists becomes its own copy, which may be written to."""
-    from anew.protocols.dvc.moving import unprotect
+    from anew.protocols.dvc.moving import unprotect_path
 
     for out in stage.outs:
         if out.raw.get("persist"):
             if os.path.lexists(out.path) and out.cached:
-                unprotect(project, out.path)
+                unprotect_path(project, out.path)
         elif not out.external:
             remove_output(out.path)
 
