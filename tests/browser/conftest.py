@@ -101,6 +101,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reason = _missing() if mine else None
     for item in mine:
         item.add_marker(pytest.mark.browser)
+        item.add_marker(pytest.mark.xdist_group("browser"))  # on one of several workers: the served runs are made once
         if reason and os.environ.get("ANEW_BROWSER_TESTS") != "required":
             item.add_marker(pytest.mark.skip(reason))
 

@@ -11,7 +11,7 @@ import pytest
 from protocols.dvc_twins import Side, Twins, clear, make_twins, twins
 
 __all__ = ["twins"]
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("dvc results")]  # what they read is made once
 
 PIPELINE = """\
 vars: [vars.yaml, {inline: 3}]

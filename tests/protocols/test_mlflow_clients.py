@@ -19,7 +19,7 @@ import pytest
 from server.asking import Asked
 from server.conftest import running
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("mlflow"), pytest.mark.real, pytest.mark.slow]
 pytest.importorskip("mlflow")
 
 

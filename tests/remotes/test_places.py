@@ -20,7 +20,8 @@ KINDS = ["folder", "s3", "azure", "ssh", "webdav"]
 Make = Callable[[str], Place]
 
 
-@pytest.fixture(scope="module", params=KINDS)
+# Of several workers one has all tests of a kind, so that its server is started once.
+@pytest.fixture(scope="module", params=[pytest.param(kind, marks=pytest.mark.xdist_group(kind)) for kind in KINDS])
 def make(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Make]:
     """Opens a place of one kind, empty for each name."""
     with pytest.MonkeyPatch.context() as patch:

@@ -161,11 +161,11 @@ def test_results_that_are_no_files(project: Project, line: str) -> None:
 
 def test_words_that_are_no_utf_8_are_compared_by_their_bytes(project: Project) -> None:
     project.write("t.py", "import os, time\nos.write(1, bytes([0xC0 + time.time_ns() // 1000 % 60]) + b'\\n')\n")
-    found = set()
-    for _ in range(4):
+    for _ in range(4):  # one of sixty is the same by chance
         project.run("t.py")
-        found.add(project.reproduce()["verdict"])
-    assert "diverged" in found
+        if project.reproduce()["verdict"] == "diverged":
+            return
+    pytest.fail("what differs in its bytes only was called the same")
 
 
 def test_a_broken_off_reproduction_is_no_verdict(project: Project) -> None:

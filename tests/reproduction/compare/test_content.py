@@ -16,6 +16,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import dedent
 
 import numpy as np
 import pytest
@@ -398,13 +399,24 @@ def test_an_attribute_with_the_date(compared, tmp_path: Path) -> None:
 def test_traced_code_by_its_texts(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     trace = "torch.jit.trace(torch.nn.Sequential(torch.nn.ReLU()), torch.zeros(2)).save('kept.pt')\n"
-    made = []
-    for name, line in (("one", 1), ("another", 1), ("one", 2)):  # a process each, since torch numbers its classes
-        script = tmp_path / name / "main.py"
-        script.parent.mkdir(exist_ok=True)
-        script.write_text("import torch" + "\n" * line + trace)
-        subprocess.run([sys.executable, script], cwd=script.parent, check=True, capture_output=True)
-        made.append((script.parent / "kept.pt").read_bytes())
+    # A process each, since torch numbers its classes; forked from one that has loaded it, since that takes seconds.
+    forking = """
+        import os, runpy, sys, torch
+        for folder, text, kept in zip(*[iter(sys.argv[1:])] * 3):
+            os.makedirs(folder, exist_ok=True)
+            open(f"{folder}/main.py", "w").write(text)
+            if not (child := os.fork()):
+                os.chdir(folder)
+                runpy.run_path(f"{folder}/main.py", run_name="__main__")
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+            os.rename(f"{folder}/kept.pt", kept)
+    """
+    words: list[str] = []
+    for turn, (name, line) in enumerate((("one", 1), ("another", 1), ("one", 2))):
+        words += [str(tmp_path / name), "import torch" + "\n" * line + trace, str(tmp_path / str(turn))]
+    subprocess.run([sys.executable, "-c", dedent(forking), *words], check=True, capture_output=True)
+    made = [(tmp_path / str(turn)).read_bytes() for turn in range(3)]
     sides = [
         replace(side, root=str(tmp_path / name), cwd=str(tmp_path / name))
         for side, name in ((A, "one"), (B, "another"))

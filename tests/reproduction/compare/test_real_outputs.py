@@ -16,6 +16,7 @@ from anew.reproduction.compare import RULES, Side, compare_files
 HERE = Path(__file__).parent
 NEEDED = ("sklearn", "torch", "xgboost", "lightgbm", "pandas", "pyarrow", "matplotlib", "joblib")
 pytestmark = [
+    pytest.mark.xdist_group("outputs"),  # on one of several workers, so that they are made once
     pytest.mark.real,
     pytest.mark.slow,
     pytest.mark.skipif(any(not importlib.util.find_spec(n) for n in NEEDED), reason="needs the libraries"),
