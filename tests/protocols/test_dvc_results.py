@@ -92,6 +92,10 @@ def test_params_diff(filled: Twins) -> None:
     same_table(filled, "params", "diff", "--all", "--md")
     same_table(filled, "params", "diff", "--deps", "--no-path", "v1")
     assert filled.same_json("params", "diff", "--targets", "more.yaml", "nope.yaml", "--all", "--json")
+    filled.write("odd.py", "S = {2, 1}\n")
+    filled.write("odd.yaml", "at: 2020-01-02\n")
+    found = filled.ours.json("params", "diff", "--targets", "odd.py", "odd.yaml", "--json")  # where dvc gives up
+    assert [found[f"odd.{kind}"][key]["new"] for kind, key in (("py", "S"), ("yaml", "at"))] == [[1, 2], "2020-01-02"]
 
 
 def test_metrics_show(filled: Twins) -> None:

@@ -63,7 +63,14 @@ def say(arguments: argparse.Namespace, *lines: str) -> None:
 def say_json(value: Any) -> None:
     import json
 
-    print(json.dumps(value))
+    print(json.dumps(value, default=_in_json))
+
+
+def _in_json(value: Any) -> Any:
+    """What YAML, TOML and Python files of parameters may hold, and JSON has no word for."""
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=str)
+    return str(value)
 
 
 def init(arguments: argparse.Namespace) -> int:

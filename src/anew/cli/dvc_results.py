@@ -112,7 +112,10 @@ def _compared(
     if not project.git.has_commits():
         return {}
     names = [arguments.a_rev, arguments.b_rev]
-    found = results.results(at_revisions(project, names), read, arguments.verb, warn)
+    snapshots = at_revisions(project, names)
+    if len({one.commit for one in snapshots}) < len(snapshots) and not arguments.all:
+        return {}  # two names of one commit
+    found = results.results(snapshots, read, arguments.verb, warn)
     failed = results.errored(found)
     _tell_errored([name for name in dict.fromkeys(names) if name in failed])
     changed = results.differences(found[names[0]], found[names[1]], arguments.all)

@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_SMALL_SIZE, _MOST_KEPT = 64 << 10, 1000
+
 
 class Git:
     """The repository around a project."""
@@ -17,6 +19,9 @@ class Git:
     def __init__(self, root: str) -> None:
         self.root = root
         self.ignore_files: list[str] = []  # the .gitignore files that were changed
+        # What commits share, such as dvc.yaml, is asked for once; the last list, because several want it in turn.
+        self._contents: dict[str, bytes] = {}
+        self._listed: tuple[str, str, dict[str, tuple[str, str]]] | None = None
 
     @classmethod
     def find(cls, start: str) -> Git | None:
@@ -102,6 +107,8 @@ class Git:
 
     def files(self, commit: str, below: str = "") -> dict[str, tuple[str, str]]:
         """Path → (mode, id of its content) of a commit, of what is below a folder; paths are relative to it."""
+        if self._listed and self._listed[:2] == (commit, below):
+            return self._listed[2]
         out = self.ask("ls-tree", "-r", "-z", "--full-tree", f"{commit}:{below}" if below else commit)
         found = {}
         for row in out.split(b"\0"):
@@ -109,15 +116,17 @@ class Git:
                 head, name = row.split(b"\t", 1)
                 mode, _, digest = head.decode().split(" ")
                 found[os.fsdecode(name)] = (mode, digest)
+        self._listed = (commit, below, found)
         return found
 
     def contents(self, digests: Iterable[str]) -> dict[str, bytes]:
         """The bytes of contents, all asked for at once."""
-        wanted = list(dict.fromkeys(digests))
+        asked = list(dict.fromkeys(digests))
+        found = {digest: self._contents[digest] for digest in asked if digest in self._contents}
+        wanted = [digest for digest in asked if digest not in found]
         if not wanted:
-            return {}
+            return found
         out = self.ask("cat-file", "--batch", said="".join(f"{digest}\n" for digest in wanted).encode())
-        found = {}
         at = 0
         for digest in wanted:
             end = out.index(b"\n", at)
@@ -126,6 +135,8 @@ class Git:
                 raise DvcError(f"Git has no content {digest} in {self.root}")
             size = int(head[2])
             found[digest] = out[end + 1 : end + 1 + size]
+            if size <= _SMALL_SIZE and len(self._contents) < _MOST_KEPT:
+                self._contents[digest] = found[digest]
             at = end + 2 + size
         return found
 
