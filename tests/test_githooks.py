@@ -79,6 +79,23 @@ def test_a_checkout_and_a_merge_put_data_in_place(repository: Project) -> None:
     assert data.read_text() == "never added"
 
 
+def test_what_dvc_tracks_is_put_in_place_too(repository: Project) -> None:
+    data = repository.write("data/a", "one")
+    for words in (["init", "-q"], ["add", "-q", "data"]):
+        repository.anew("dvc", *words)
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "one")
+    git(repository, "checkout", "-qb", "next")
+    repository.write("data/a", "two")
+    repository.anew("dvc", "add", "-q", "data")
+    git(repository, "commit", "-qam", "two")
+    git(repository, "checkout", "-q", "main")
+    assert data.read_text() == "one"
+    data.write_text("never added")
+    assert "data/a" in git(repository, "checkout", "-q", "next").stderr
+    assert data.read_text() == "never added"
+
+
 def test_hooks_of_others_stay(project: Project) -> None:
     git(project, "init", "-q")
     hook = project.root / ".git" / "hooks" / "pre-commit"

@@ -54,12 +54,29 @@ def git_hook(arguments: argparse.Namespace) -> int:
             print("anew: `git commit --no-verify` commits it all the same", file=sys.stderr)
         return ERROR if found else OK
     files_only = arguments.hook == "post-checkout" and arguments.rest[2:3] == ["0"]
-    problems = [] if files_only else githooks.put_in_place(top)
+    problems = [] if files_only else [*githooks.put_in_place(top), *_put_dvc_in_place(top)]
     if arguments.json:
         text.say_json(problems)
     for problem in [] if arguments.json else problems:
         print(f"anew: {problem}", file=sys.stderr)
     return OK
+
+
+def _put_dvc_in_place(top: Path) -> list[str]:
+    """Check out what DVC tracks, if this is a project of its; what could not be, in words. Nothing unsaved is lost."""
+    if not (top / ".dvc").is_dir():
+        return []
+    from anew.protocols.dvc.checkout import checkout
+    from anew.protocols.dvc.project import Project
+
+    try:
+        project = Project.find(str(top))
+        with project.lock():
+            changes = checkout(project, project.choose([]), allow_missing=True, everything=True)
+            project.save()
+    except AnewError as error:
+        return [str(error)]
+    return [f"{project.shown(path)} is not in the cache: `anew dvc pull` brings it" for path in changes.failed]
 
 
 def _merge(arguments: argparse.Namespace) -> int:
