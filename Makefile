@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 
-.PHONY: help setup ui browser demo test lint docs kills sync-rounds remote-rounds servers wheel bench clean
+.PHONY: help setup ui browser demo test lint docs kills sync-rounds fault-rounds servers wheel bench clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -60,8 +60,9 @@ sync-rounds: setup $(VENV)/.tested-with  ## 200 rounds of killing client and ser
 wheel:           ## build wheel and sdist from a clean clone without Node, install both, open the page
 	PYTHON=$(PYTHON) .ci/wheel
 
-remote-rounds: setup $(VENV)/.tested-with  ## 500 rounds of killing pushes and pulls of data
-	ANEW_REMOTE_ROUNDS=500 $(BIN)/python -m pytest tests/remotes -k killed
+fault-rounds: setup $(VENV)/.tested-with  ## 500 rounds of killing each verb of data, and 1,500 flipped bits
+	ANEW_FAULT_ROUNDS=500 ANEW_FAULT_FLIPS=1500 $(BIN)/python -m pytest -k "killed or kill or flipped_bit_anywhere" \
+	  tests/data/test_data_faults.py tests/remotes tests/protocols/test_dvc_faults.py
 
 # With Ceph's (radosgw ceph-mon ceph-osd ceph-common, some 300 MB) tests/remotes takes that for S3, else moto.
 servers:         ## install the servers that tests/remotes speaks to and pip can't bring, where we may

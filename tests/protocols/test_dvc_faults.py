@@ -21,7 +21,7 @@ from protocols.dvc_twins import ANEW, Shared, clear, shared
 
 __all__ = ["shared"]
 
-KILLS = int(os.environ.get("ANEW_TEST_KILLS", "25"))
+KILLS = int(os.environ.get("ANEW_FAULT_ROUNDS", "25"))
 NAMES = st.sampled_from(["a", "b c", "é", "-x", "sub/a", "sub/deep/😀", "sub2/new\nline", "#h", "sub/.hidden"])
 CONTENTS = st.sampled_from([b"", b"1", b"two", b"\0" * 5000, b"x" * (1 << 20) + b"y"]) | st.binary(max_size=30)
 

@@ -238,10 +238,10 @@ class WebDav(Processes):
 
 
 class Static:
-    """Plain files over HTTP, by the standard library; it knows no ranges."""
+    """Plain files over HTTP, by the standard library; it knows no ranges. `takes`: PUT and POST write files."""
 
-    def __init__(self, folder: Path) -> None:
-        handler = partial(_Quiet, directory=str(folder))
+    def __init__(self, folder: Path, takes: bool = False) -> None:
+        handler = partial(_Taking if takes else _Quiet, directory=str(folder))
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -254,6 +254,38 @@ class Static:
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+
+class _Taking(_Quiet):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        path = Path(self.translate_path(self.path))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self._body())
+        self.send_response(201)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def do_PUT(self) -> None:
+        self.do_POST()
+
+    def _body(self) -> bytes:
+        if "chunked" not in self.headers.get("transfer-encoding", ""):
+            return self.rfile.read(int(self.headers["content-length"]))
+        found = b""
+        while size := int(self.rfile.readline(), 16):
+            found += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return found
+
+    def end_headers(self) -> None:
+        path = Path(self.translate_path(self.path))
+        if self.command in ("GET", "HEAD") and path.is_file():
+            about = path.stat()
+            self.send_header("etag", f'"{about.st_mtime_ns:x}-{about.st_size:x}"')
+        super().end_headers()
 
 
 def make_container(endpoint: str, name: str) -> None:

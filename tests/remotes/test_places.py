@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from anew.errors import NotFound, StoreError, Unreachable, UsageError
+from anew.errors import CorruptData, NotFound, StoreError, Unreachable, UsageError
 from anew.remotes.config import RemoteConfig
 from anew.remotes.place import Place, open_place
 from remotes import servers
@@ -84,7 +84,7 @@ def _webdav(folder: Path, patch: pytest.MonkeyPatch) -> tuple[Any, Make]:
     (folder / ".netrc").write_text(f"machine 127.0.0.1 login {servers.KEY} password {servers.SECRET}\n")
     (folder / ".netrc").chmod(0o600)
     patch.setenv("HOME", str(folder))
-    return server, lambda name: open_place(RemoteConfig("r", "", f"webdav://127.0.0.1:{server.port}/{name}"))
+    return server, lambda name: open_place(RemoteConfig("r", "", f"webdav://127.0.0.1:{server.port}/deep/{name}"))
 
 
 STARTS = {"folder": _folder, "s3": _s3, "azure": _azure, "ssh": _ssh, "webdav": _webdav}
@@ -107,6 +107,51 @@ def test_what_was_written_is_read_whole_and_in_part(place: Place) -> None:
     assert b"".join(place.read("packs/a.pack", 8_999_000)) == content[8_999_000:]
     assert b"".join(place.read("packs/a.pack", 8_999_000, 9_500_000)) == content[8_999_000:]
     assert {name: item.size for name, item in place.list().items()} == {"packs/a.pack": 9_000_000, "anew-remote": 2}
+
+
+def test_a_file_is_found_and_a_folder_listed(place: Place) -> None:
+    for name in ("a/b/1", "a/b/2", "a/c", "ab/3"):
+        place.write(name, [name.encode()])
+    found = place.find("a/b/1")
+    assert found is not None
+    assert (found.size, found.mark) == (5, place.list()["a/b/1"].mark)
+    assert [place.find(name) for name in ("a/b/9", "none/at/all")] == [None, None]
+    assert sorted(place.list("a")) == ["a/b/1", "a/b/2", "a/c"]
+    assert sorted(place.list("a/b")) == ["a/b/1", "a/b/2"]
+    assert place.list("a/none") == {}
+
+
+@pytest.mark.parametrize("size", [0, 7, 9_000_000])
+def test_a_stream_is_written_as_it_comes(place: Place, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from anew.remotes import cloud
+
+    monkeypatch.setattr(cloud, "_WHOLE_SIZE", 1 << 20)  # beyond, what lies in a bucket goes up in parts
+    monkeypatch.setattr(cloud, "_PART_SIZE", 5 << 20)
+    content = os.urandom(size)
+    place.write_stream("packs/s", (content[at : at + 100_000] for at in range(0, size, 100_000)), size)
+    assert b"".join(place.read("packs/s")) == content
+    place.write_stream("packs/s", iter([b"short"]), 5)
+    assert b"".join(place.read("packs/s")) == b"short"
+
+
+@pytest.mark.parametrize("size", [200_000, 9_000_000])
+def test_a_stream_that_breaks_off_leaves_what_was_there(
+    place: Place, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from anew.remotes import cloud
+
+    monkeypatch.setattr(cloud, "_WHOLE_SIZE", 1 << 20)
+
+    def breaking() -> Iterator[bytes]:
+        for _ in range(size // 2, size, 100_000):
+            yield bytes(100_000)
+        raise CorruptData("of this test")
+
+    place.write("packs/s", [b"before"])
+    with pytest.raises(CorruptData, match="of this test"):
+        place.write_stream("packs/s", breaking(), size)
+    assert b"".join(place.read("packs/s")) == b"before"
+    assert list(place.list()) == ["packs/s"]
 
 
 def test_an_empty_file_and_odd_names(place: Place) -> None:

@@ -21,7 +21,7 @@ from anew.remotes.config import RemoteConfig
 from anew.store.objects import Objects
 from remotes.stores import Machine, contents, fill
 
-ROUNDS = int(os.environ.get("ANEW_REMOTE_ROUNDS", "24"))
+ROUNDS = int(os.environ.get("ANEW_FAULT_ROUNDS", "24"))
 DO = """
 import sys
 from pathlib import Path

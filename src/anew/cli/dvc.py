@@ -19,7 +19,7 @@ GENERAL_ERROR = 255
 # Verbs of which DVC reports errors itself, with 1; all others end with 255.
 _ONES = frozenset({
     "init", "add", "commit", "status", "remove", "move", "unprotect", "diff", "push", "pull", "fetch", "get", "import",
-    "import-url", "list", "update", "plots",
+    "import-url", "list", "update", "get-url", "plots",
 })  # fmt: skip
 _PIPELINES = ("repro", "stage", "dag", "freeze", "unfreeze")
 
@@ -89,13 +89,13 @@ def add(arguments: argparse.Namespace) -> int:
     _check_add(arguments)
     project = Project.find()
     if arguments.to_remote or arguments.out:
-        from anew.protocols.dvc.importing import add_from
+        from anew.protocols.dvc.importing_url import add_from
 
-        stages = [
-            add_from(
-                project, arguments.targets[0], arguments.out, arguments.to_remote, arguments.remote, arguments.force
-            )
-        ]
+        stage = add_from(
+            project, arguments.targets[0], arguments.out, arguments.to_remote, arguments.remote, arguments.force,
+            arguments.remote_jobs,
+        )  # fmt: skip
+        stages = [stage]
     else:
         stages = add(project, arguments.targets, arguments.glob, not arguments.no_commit, arguments.relink)
     project.save()

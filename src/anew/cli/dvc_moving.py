@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from anew.protocols.dvc.source import Source
+
 NO_REMOTE = "No remote provided and no default remote set."
 
 
@@ -25,7 +27,7 @@ def push(arguments: argparse.Namespace) -> int:
     outs = chosen_outs(project, arguments)
     if arguments.run_cache:
         outs += runcache.sent(project, arguments.remote)
-    sent = push(project, outs, arguments.remote)
+    sent = push(project, outs, arguments.remote, arguments.jobs, arguments.check)
     project.save()
     _say_done(arguments, project, {"pushed": sent})
     return 0
@@ -39,7 +41,7 @@ def fetch(arguments: argparse.Namespace) -> int:
     outs = chosen_outs(project, arguments)
     if arguments.run_cache:
         outs += runcache.brought(project, arguments.remote)
-    got = fetch(project, outs, arguments.remote, arguments.max_size)
+    got = fetch(project, outs, arguments.remote, arguments.max_size, jobs=arguments.jobs)
     project.save()
     _say_done(arguments, project, {"fetched": got})
     return 0
@@ -48,6 +50,7 @@ def fetch(arguments: argparse.Namespace) -> int:
 def pull(arguments: argparse.Namespace) -> int:
     from anew.protocols.dvc import runcache
     from anew.protocols.dvc.checkout import checkout
+    from anew.protocols.dvc.importing import fetch_partial
     from anew.protocols.dvc.transfer import chosen_outs, fetch
 
     project = Project.find()
@@ -56,7 +59,7 @@ def pull(arguments: argparse.Namespace) -> int:
         outs += runcache.brought(project, arguments.remote)
     got, problem = 0, None
     try:
-        got = fetch(project, outs, arguments.remote)
+        got = fetch(project, outs, arguments.remote, jobs=arguments.jobs)
     except DvcConfigError:
         raise
     except AnewError as error:
@@ -65,10 +68,16 @@ def pull(arguments: argparse.Namespace) -> int:
         problem = error
     chosen = project.choose(arguments.targets, arguments.recursive, arguments.with_deps)
     project.refuse_busy([one.out.path for one in chosen if not one.out.external])
+    partial = [one.out.stage for one in chosen if one.out.stage.is_partial]
     with project.lock():
         changes = checkout(project, chosen, arguments.force, False, arguments.allow_missing, not arguments.targets)
+        for stage in partial:
+            count = fetch_partial(project, stage, arguments.jobs)
+            got += count
+            changes.files["added"] += count
+            changes.added += [stage.outs[0].path] if count else []
         if changes.damaged and problem is None:
-            got += fetch(project, outs, arguments.remote, again=changes.damaged)
+            got += fetch(project, outs, arguments.remote, again=changes.damaged, jobs=arguments.jobs)
             more = checkout(project, chosen, arguments.force, False, arguments.allow_missing)
             changes.failed, changes.reasons = more.failed, more.reasons
             for kind, count in more.files.items():
@@ -104,13 +113,13 @@ def gc(arguments: argparse.Namespace) -> int:
     remote = None
     if arguments.cloud or arguments.not_in_remote:
         try:
-            remote = open_remote(project, arguments.remote)
+            remote = open_remote(project, arguments.remote, arguments.jobs)
         except DvcConfigError as error:
             raise DvcConfigError(str(error)) from None
     others = [os.path.abspath(path) for path in arguments.projects or []]
     with project.lock():
         keep = needed(project, scope, others, arguments.force or arguments.dry, arguments.skip_failed, remote)
-        here = keep - remote.has(keep) if remote is not None and arguments.not_in_remote else keep
+        here = keep - remote.sizes(keep).keys() if remote is not None and arguments.not_in_remote else keep
         swept = sweep_cache(project, here, arguments.dry)
         for one in swept:
             count = f"Removed {len(one.paths)} objects from {one.place} cache."
@@ -218,11 +227,11 @@ def check_ignore(arguments: argparse.Namespace) -> int:
 def import_(arguments: argparse.Namespace) -> int:
     from anew.protocols.dvc.importing import import_repo
 
-    _not_yet(arguments, "config", "remote_config")
     project = Project.find()
     stage = import_repo(
         project, arguments.url, arguments.path, arguments.out, arguments.rev, arguments.force,
-        not arguments.no_download, not arguments.no_exec, arguments.remote,
+        not arguments.no_download, not arguments.no_exec, arguments.remote, arguments.config,
+        dict(arguments.remote_config),
     )  # fmt: skip
     project.save()
     say(arguments, f"Importing '{arguments.path} ({arguments.url})' -> '{project.shown(stage.outs[0].path)}'")
@@ -231,12 +240,17 @@ def import_(arguments: argparse.Namespace) -> int:
 
 
 def import_url(arguments: argparse.Namespace) -> int:
-    from anew.protocols.dvc.importing import import_url
+    from anew.protocols.dvc.importing_url import Wanted, import_url
 
-    _not_yet(arguments, "to_remote", "version_aware", "fs_config", "remote")
     project = Project.find()
-    download, run = not arguments.no_download, not arguments.no_exec
-    stage = import_url(project, arguments.url, arguments.out, arguments.force, download, run)
+    settings: dict[str, Any] = dict(arguments.fs_config)
+    if arguments.version_aware:
+        settings["version_aware"] = True
+    wanted = Wanted(
+        arguments.force, not arguments.no_download, not arguments.no_exec, arguments.to_remote, arguments.remote,
+        arguments.jobs, settings,
+    )  # fmt: skip
+    stage = import_url(project, arguments.url, arguments.out, wanted)
     project.save()
     say(arguments, f"Importing '{arguments.url}' -> '{project.shown(stage.outs[0].path)}'")
     say_git(arguments, project, [stage.path])
@@ -246,14 +260,20 @@ def import_url(arguments: argparse.Namespace) -> int:
 def update(arguments: argparse.Namespace) -> int:
     from anew.protocols.dvc.importing import update
 
-    _not_yet(arguments, "to_remote", "remote")
+    if arguments.to_remote and arguments.no_download:
+        raise DvcError("--to-remote can't be used with --no-download")
+    if arguments.remote and not arguments.to_remote:
+        raise DvcError("--remote can't be used without --to-remote")
     project = Project.find()
     done: set[int] = set()
     for one in project.choose(arguments.targets, arguments.recursive):
         stage = one.out.stage
         if id(stage) not in done:
             done.add(id(stage))
-            update(project, stage, arguments.rev, not arguments.no_download)
+            update(
+                project, stage, arguments.rev, not arguments.no_download, arguments.to_remote, arguments.remote,
+                arguments.jobs,
+            )  # fmt: skip
             say(arguments, f"Updated {stage.address(project.cwd)}")
     project.save()
     return 0
@@ -262,18 +282,18 @@ def update(arguments: argparse.Namespace) -> int:
 def get(arguments: argparse.Namespace) -> int:
     from anew.protocols.dvc.importing import get
 
-    _not_yet(arguments, "config", "remote_config")
     if arguments.show_url:
         print(_url(arguments))
         return 0
-    get(arguments.url, arguments.path, arguments.out, arguments.rev, arguments.force, arguments.remote)
+    get(
+        arguments.url, arguments.path, arguments.out, arguments.rev, arguments.force, arguments.remote,
+        arguments.config, dict(arguments.remote_config),
+    )  # fmt: skip
     return 0
 
 
 def _url(arguments: argparse.Namespace) -> str:
-    from anew.protocols.dvc.source import Source
-
-    with Source(arguments.url, arguments.rev, arguments.remote) as source:
+    with _source(arguments) as source:
         wanted = os.path.normpath(arguments.path)
         for out in source.outs:
             if out.md5 and os.path.relpath(out.path, source.root) == wanted and source.remote is not None:
@@ -287,29 +307,49 @@ def _url(arguments: argparse.Namespace) -> str:
 def list_(arguments: argparse.Namespace) -> int:
     from anew.protocols.dvc.listing import entries, tree
 
-    _not_yet(arguments, "config", "remote_config")
     if arguments.tree:
-        for line in tree(arguments.url, arguments.path, arguments.rev, arguments.dvc_only, arguments.level):
+        for line in tree(_source(arguments), arguments.path, arguments.dvc_only, arguments.level):
             print(line)
         return 0
-    rows = entries(
-        arguments.url, arguments.path, arguments.rev, arguments.recursive, arguments.dvc_only, arguments.level
-    )
+    rows = entries(_source(arguments), arguments.path, arguments.recursive, arguments.dvc_only, arguments.level)
     if arguments.json:
         say_json(rows)
         return 0
-    for row in rows:
-        size = "" if row["size"] is None else str(row["size"])
-        columns = [size.rjust(12)] if arguments.size else []
-        columns += [(row["md5"] or "-").ljust(36)] if arguments.show_hash else []
-        print("  ".join([*columns, row["path"]]))
+    _show_rows(rows, arguments.size, arguments.show_hash)
     return 0
 
 
-def _not_yet(arguments: argparse.Namespace, *names: str) -> None:
-    for name in names:
-        if getattr(arguments, name, None):
-            raise DvcError(f"--{name.replace('_', '-')} is not here yet: use dvc for it")
+def _show_rows(rows: list[dict[str, Any]], with_size: bool, with_hash: bool = False) -> None:
+    for row in rows:
+        size = "" if row["size"] is None else str(row["size"])
+        columns = [size.rjust(12)] if with_size else []
+        columns += [(row["md5"] or "-").ljust(36)] if with_hash else []
+        print("  ".join([*columns, row["path"]]))
+
+
+def _source(arguments: argparse.Namespace) -> Source:
+    """The project that `get` and `list` read."""
+    from anew.protocols.dvc.source import Source
+
+    return Source(
+        arguments.url, arguments.rev, arguments.remote, config=arguments.config,
+        remote_config=dict(arguments.remote_config),
+    )  # fmt: skip
+
+
+def get_url(arguments: argparse.Namespace) -> int:
+    from anew.protocols.dvc.importing_url import get_url
+
+    get_url(arguments.url, arguments.out, arguments.force, dict(arguments.fs_config), arguments.jobs)
+    return 0
+
+
+def list_url(arguments: argparse.Namespace) -> int:
+    from anew.protocols.dvc.importing_url import list_url
+
+    rows = list_url(arguments.url, dict(arguments.fs_config), arguments.recursive, arguments.level)
+    _show_rows(rows, arguments.size)
+    return 0
 
 
 __all__ = ["check_ignore", "fetch", "gc", "move", "pull", "push", "remove", "say_json", "unprotect"]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 PARSE_ERROR = 254  # DVC's
 _TARGETS = "limit it to these tracked files or folders, .dvc files and names of stages"
 _DESCRIPTION = "DVC's commands for data, on a DVC project as it stands: its files, cache and remotes, read and written."
+_ADDRESS = "a path, or an address: s3://, gs://, azure://, ssh://, http(s)://, webdav(s)://, remote://NAME/path"
 _CODES = "exit codes are DVC's: 0 ok, 1 or 255 error, 251 configuration, 253 no DVC project, 254 wrong usage"
 
 
@@ -71,6 +72,17 @@ def _remote(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-r", "--remote", metavar="NAME", help="the remote; by default the one configured")
 
 
+def _pairs(parser: argparse.ArgumentParser, name: str, help: str) -> None:
+    parser.add_argument(name, nargs="*", action="extend", type=_pair, default=[], metavar="NAME=VALUE", help=help)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
 def _revisions(parser: argparse.ArgumentParser) -> None:
     _flag(parser, "-a", "--all-branches", help="for the tips of all branches, too")
     _flag(parser, "-T", "--all-tags", help="for all tags, too")
@@ -111,7 +123,8 @@ def _commit(parser: argparse.ArgumentParser) -> None:
 def _status(parser: argparse.ArgumentParser) -> None:
     _targets(parser)
     _jobs(parser)
-    _flag(parser, "-c", "--cloud", help="compare the cache with a remote, which is listed for it")
+    _flag(parser, "-c", "--cloud", help="compare the cache with a remote, which is asked for it")
+    _check_remote(parser)
     _remote(parser)
     _revisions(parser)
     _reach(parser)
@@ -193,17 +206,26 @@ def _transfer(parser: argparse.ArgumentParser) -> None:
 def _push(parser: argparse.ArgumentParser) -> None:
     _transfer(parser)
     _flag(parser, "--glob", help="targets may have wildcards")
+    _check_remote(parser)
+
+
+def _check_remote(parser: argparse.ArgumentParser) -> None:
+    _flag(parser, "--check", help="read what the remote has: what is damaged there counts as lost (dvc has no such)")
 
 
 def _pull(parser: argparse.ArgumentParser) -> None:
     _transfer(parser)
     _flag(parser, "-f", "--force", help="even if what is there now would be lost")
     _flag(parser, "--allow-missing", help="check out what there is")
+    _flag(parser, "--glob", help="targets may have wildcards")
 
 
 def _fetch(parser: argparse.ArgumentParser) -> None:
     _transfer(parser)
     parser.add_argument("--max-size", type=int, metavar="BYTES", help="only outputs of at most so many bytes")
+    parser.add_argument(
+        "--type", dest="types", action="append", choices=["metrics", "plots"], default=[], help="only such outputs"
+    )
 
 
 def _gc(parser: argparse.ArgumentParser) -> None:
@@ -248,9 +270,9 @@ def _check_ignore(parser: argparse.ArgumentParser) -> None:
 
 def _elsewhere(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rev", nargs="?", metavar="COMMIT", help="at this commit, branch or tag")
-    parser.add_argument("--config", metavar="PATH", help="more configuration for it; not here yet")
+    parser.add_argument("--config", metavar="PATH", help="a file with more configuration for it")
     parser.add_argument("--remote", metavar="NAME", help="the remote to take its data from")
-    parser.add_argument("--remote-config", nargs="*", metavar="NAME=VALUE", help="options of it; not here yet")
+    _pairs(parser, "--remote-config", "options of that remote")
 
 
 def _import(parser: argparse.ArgumentParser) -> None:
@@ -266,17 +288,17 @@ def _import(parser: argparse.ArgumentParser) -> None:
 
 
 def _import_url(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("url", help="a path, or http(s)://…")
+    parser.add_argument("url", help=_ADDRESS)
     parser.add_argument("out", nargs="?", help="where it is to go")
-    _flag(parser, "--to-remote", help="not here yet")
-    parser.add_argument("-r", "--remote", metavar="NAME", help="not here yet")
+    _flag(parser, "--to-remote", help="put it into the remote, and neither into the workspace nor into the cache")
+    _remote(parser)
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--no-exec", action="store_true", help="only write the .dvc file")
     group.add_argument("--no-download", action="store_true", help="only write the .dvc file, with what tells changes")
     _jobs(parser)
     _flag(parser, "-f", "--force", help="overwrite what is there")
-    _flag(parser, "--version-aware", help="not here yet")
-    parser.add_argument("--fs-config", nargs="*", metavar="NAME=VALUE", help="not here yet")
+    _flag(parser, "--version-aware", help="this version, which the bucket keeps (S3, Azure)")
+    _pairs(parser, "--fs-config", "options for the address, as those of a remote")
 
 
 def _update(parser: argparse.ArgumentParser) -> None:
@@ -284,8 +306,8 @@ def _update(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rev", nargs="?", metavar="COMMIT", help="to this commit, branch or tag")
     _flag(parser, "-R", "--recursive", help="all below the folders that are named")
     _flag(parser, "--no-download", help="only the .dvc file")
-    _flag(parser, "--to-remote", help="not here yet")
-    parser.add_argument("-r", "--remote", metavar="NAME", help="not here yet")
+    _flag(parser, "--to-remote", help="put it into the remote, and nowhere else")
+    _remote(parser)
     _jobs(parser)
 
 
@@ -297,6 +319,22 @@ def _get(parser: argparse.ArgumentParser) -> None:
     _jobs(parser)
     _flag(parser, "-f", "--force", help="overwrite what is there")
     _elsewhere(parser)
+
+
+def _get_url(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", help=_ADDRESS)
+    parser.add_argument("out", nargs="?", help="where it is to go")
+    _jobs(parser)
+    _flag(parser, "-f", "--force", help="overwrite what is there")
+    _pairs(parser, "--fs-config", "options for the address, as those of a remote")
+
+
+def _list_url(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", help=_ADDRESS)
+    _flag(parser, "-R", "--recursive", help="all below it")
+    parser.add_argument("-L", "--level", type=int, metavar="DEPTH", help="only so deep")
+    _flag(parser, "--size", help="with sizes")
+    _pairs(parser, "--fs-config", "options for the address, as those of a remote")
 
 
 def _list(parser: argparse.ArgumentParser) -> None:
@@ -498,6 +536,8 @@ VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "import": ("download from another project, and track that", _import),
     "import-url": ("download from an address, and track that", _import_url),
     "update": ("bring imports to what their sources have now", _update),
+    "get-url": ("download from an address, without tracking it", _get_url),
+    "list-url": ("what is at an address", _list_url),
     "list": ("what is in a project, tracked by DVC or by Git", _list),
     "remove": ("stop tracking", _remove),
     "move": ("rename what is tracked", _move),
@@ -515,4 +555,4 @@ VERBS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "root": ("the way to the top of the project", _none),
     "version": ("versions, and what the project is set up with", _none),
 }
-ALIASES = {"doctor": "version", "rm": "remove", "ls": "list", "mv": "move"}
+ALIASES = {"ls-url": "list-url", "doctor": "version", "rm": "remove", "ls": "list", "mv": "move"}

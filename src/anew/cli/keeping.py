@@ -163,9 +163,14 @@ def _gone(objects: Objects, needed: list[tuple[set[str | None], set[str | None]]
 def _lost_versions(store: Store, objects: Objects) -> Iterator[Problem]:
     """Versions of data, made here, of which something is not in the store any more; others may never have been."""
     from anew.data.datasets import Datasets
+    from anew.errors import CorruptData
     from anew.store.ledger import Ledger
 
-    for dataset in Datasets(Ledger(store.ledger)).all():
+    try:
+        datasets = Datasets(Ledger(store.ledger)).all()
+    except CorruptData:
+        return  # told already
+    for dataset in datasets:
         for version in dataset.versions.values():
             if version.elsewhere:
                 continue

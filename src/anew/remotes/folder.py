@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from anew.errors import StoreError
+from anew.errors import NotFound, StoreError
 from anew.remotes.place import TEMPORARY, Item
 from anew.store.objects.disk import fsync_folder, reading, write_parts, writing
 from anew.store.objects.record import Buffer
@@ -22,13 +22,14 @@ class Folder:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def list(self) -> dict[str, Item]:
+    def list(self, below: str = "") -> dict[str, Item]:
         found: dict[str, Item] = {}
-        if not os.path.isdir(self.path):
-            if os.path.lexists(self.path):
-                raise StoreError(f"{self.path} is no folder: a remote is one")
+        top = os.path.join(self.path, below) if below else self.path
+        if not os.path.isdir(top):
+            if os.path.lexists(top):
+                raise StoreError(f"{top} is no folder: a remote is one")
             return found
-        folders = [""]
+        folders = [f"{below}/" if below else ""]
         while folders:
             folder = folders.pop()
             with reading(os.path.join(self.path, folder)):
@@ -43,6 +44,15 @@ class Folder:
                         found[folder + entry.name] = Item(about.st_size, f"{about.st_ino}-{about.st_mtime_ns}")
         return found
 
+    def find(self, name: str) -> Item | None:
+        path = os.path.join(self.path, name)
+        try:
+            with reading(path):
+                about = os.stat(path)
+        except NotFound:
+            return None
+        return Item(about.st_size, f"{about.st_ino}-{about.st_mtime_ns}") if stat.S_ISREG(about.st_mode) else None
+
     def read(self, name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         path = os.path.join(self.path, name)
         with reading(path), open(path, "rb", buffering=0) as file:
@@ -54,9 +64,15 @@ class Folder:
                 start += len(data)
 
     def write(self, name: str, parts: Sequence[Buffer]) -> None:
+        self._write(name, [parts])
+
+    def write_stream(self, name: str, pieces: Iterable[Buffer], size: int) -> None:
+        self._write(name, ([piece] for piece in pieces))
+
+    def _write(self, name: str, batches: Iterable[Sequence[Buffer]]) -> None:
         path = os.path.join(self.path, name)
         with writing(path):
-            temporary = self._write_beside(path, parts)
+            temporary = self._write_beside(path, batches)
             try:
                 os.rename(temporary, path)
             except BaseException:
@@ -67,7 +83,7 @@ class Folder:
     def write_new(self, name: str, data: bytes) -> bool:
         path = os.path.join(self.path, name)
         with writing(path):
-            temporary = self._write_beside(path, [data])
+            temporary = self._write_beside(path, [[data]])
             try:
                 os.link(temporary, path)
             except FileExistsError:
@@ -88,7 +104,7 @@ class Folder:
     def close(self) -> None:
         pass
 
-    def _write_beside(self, path: str, parts: Sequence[Buffer]) -> str:
+    def _write_beside(self, path: str, batches: Iterable[Sequence[Buffer]]) -> str:
         folder, name = os.path.split(path)
         temporary = os.path.join(folder, f".{name}.{os.urandom(6).hex()}{TEMPORARY}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -99,7 +115,8 @@ class Folder:
             fd = os.open(temporary, flags, 0o666)
         try:
             self._share(fd, 0o660)
-            write_parts(fd, parts)
+            for parts in batches:
+                write_parts(fd, parts)
             os.fsync(fd)
         except BaseException:
             os.unlink(temporary)

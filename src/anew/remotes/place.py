@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from anew.errors import UsageError
@@ -13,10 +13,14 @@ TEMPORARY = ".tmp"
 
 
 class Item(NamedTuple):
-    """A file as it is listed. `mark` changes when the file is written again; "" where the service has none."""
+    """A file as it is listed. `mark` changes when the file is written again; "" where the service has none.
+
+    `version`: what the service calls this content of it, where it keeps former ones; `find` knows it, lists need not.
+    """
 
     size: int
     mark: str
+    version: str = ""
 
 
 class Place(Protocol):
@@ -28,14 +32,20 @@ class Place(Protocol):
 
     writable: bool
 
-    def list(self) -> dict[str, Item]:
-        """Every file, but for those on their way; none where nothing was ever written."""
+    def list(self, below: str = "") -> dict[str, Item]:
+        """Every file, or those below a folder, but for those on their way; none where nothing was ever written."""
+
+    def find(self, name: str) -> Item | None:
+        """One file; None where it is not there."""
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """The bytes from `start` up to `end`, in pieces; fewer where the file is shorter."""
 
     def write(self, name: str, parts: Sequence[Buffer]) -> None:
         """Whole or not at all; what was there is replaced."""
+
+    def write_stream(self, name: str, pieces: Iterable[Buffer], size: int) -> None:
+        """The same for what memory need not hold, of `size` bytes. What `pieces` raises ends it."""
 
     def write_new(self, name: str, data: bytes) -> bool:
         """The same where nothing is there; False, and nothing changed, where something is."""
@@ -62,25 +72,30 @@ def part_of(pieces: Iterable[bytes], skipped: int, count: int | None) -> Iterato
 
 def open_place(remote: RemoteConfig) -> Place:
     """Raises MissingExtra, UsageError."""
-    scheme, colon, _ = remote.where.partition("://")
+    return place_at(remote.where, remote.options)
+
+
+def place_at(where: str, options: Mapping[str, str]) -> Place:
+    """The same of a folder's path or an address. Each class says what options it takes."""
+    scheme, colon, _ = where.partition("://")
     if not colon:
         from anew.remotes.folder import Folder
 
-        return Folder(remote.where)
+        return Folder(where)
     if scheme in ("s3", "gs", "az"):
         from anew.remotes.cloud import Cloud
 
-        return Cloud(remote.where, remote.options)
+        return Cloud(where, options)
     if scheme in ("http", "https"):
         from anew.remotes.http import Http
 
-        return Http(remote.where)
+        return Http(where, options)
     if scheme in ("ssh", "sftp"):
         from anew.remotes.ssh import Ssh
 
-        return Ssh(remote.where)
+        return Ssh(where, options)
     if scheme in ("webdav", "webdavs"):
         from anew.remotes.webdav import WebDav
 
-        return WebDav(remote.where)
-    raise UsageError(f"{remote.where}: {scheme}:// is not known")
+        return WebDav(where, options)
+    raise UsageError(f"{where}: {scheme}:// is not known")

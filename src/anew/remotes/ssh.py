@@ -6,10 +6,10 @@ import asyncio
 import os
 import posixpath
 import threading
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from anew import background
 from anew.errors import AnewError, MissingExtra, NotFound, StoreError, StoreFull, Unreachable, UsageError
@@ -21,11 +21,14 @@ _CONNECT_S, _CLOSE_S = 20, 5
 
 
 class Ssh:
-    """One connection, shared by threads. `ssh://host/data` is /data there, `ssh://host/~/data` lies in the home."""
+    """One connection, shared by threads. `ssh://host/data` is /data there, `ssh://host/~/data` lies in the home.
+
+    Options: user, port, password, key_file, passphrase, timeout_s, agent (false: ask none).
+    """
 
     writable = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, options: Mapping[str, str]) -> None:
         try:
             import asyncssh
         except ImportError:
@@ -37,19 +40,25 @@ class Ssh:
         self._asyncssh: Any = asyncssh
         path = unquote(parts.path)
         self._root = path.removeprefix("/~/") if path.startswith("/~/") else path
-        self._to = {"host": parts.hostname} | ({"port": parts.port} if parts.port else {})
-        if parts.username:
-            self._to["username"] = unquote(parts.username)
+        self._to = _connecting_to(parts, options)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting = threading.Lock()
         self._connecting: asyncio.Lock | None = None
         self._connection: Any = None
         self._sftp: Any = None
 
-    def list(self) -> dict[str, Item]:
-        with self._translated(""):
-            found: dict[str, Item] = self._do(self._list())
+    def list(self, below: str = "") -> dict[str, Item]:
+        with self._translated(below):
+            found: dict[str, Item] = self._do(self._list(below))
             return found
+
+    def find(self, name: str) -> Item | None:
+        try:
+            with self._translated(name):
+                about = self._do(self._about(name))
+        except NotFound:
+            return None
+        return Item(about.size, str(about.mtime)) if about.type == self._asyncssh.FILEXFER_TYPE_REGULAR else None
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         with self._translated(name):
@@ -68,6 +77,10 @@ class Ssh:
     def write(self, name: str, parts: Sequence[Buffer]) -> None:
         with self._translated(name):
             self._do(self._write(name, parts, new=False))
+
+    def write_stream(self, name: str, pieces: Iterable[Buffer], size: int) -> None:
+        with self._translated(name):
+            self._do(self._write(name, pieces, new=False))
 
     def write_new(self, name: str, data: bytes) -> bool:
         with self._translated(name):
@@ -108,17 +121,20 @@ class Ssh:
             self._connecting = asyncio.Lock()
         async with self._connecting:
             if self._sftp is None:
-                self._connection = await self._asyncssh.connect(**self._to, connect_timeout=_CONNECT_S)
+                self._connection = await self._asyncssh.connect(**self._to)
                 self._sftp = await self._connection.start_sftp_client()
             return self._sftp
 
     async def _open(self, name: str, mode: str) -> Any:
         return await (await self._client()).open(posixpath.join(self._root, name), mode)
 
-    async def _list(self) -> dict[str, Item]:
+    async def _about(self, name: str) -> Any:
+        return await (await self._client()).stat(posixpath.join(self._root, name))
+
+    async def _list(self, below: str) -> dict[str, Item]:
         sftp = await self._client()
         found: dict[str, Item] = {}
-        folders = [""]
+        folders = [f"{below}/" if below else ""]
         while folders:
             folder = folders.pop()
             try:
@@ -134,7 +150,7 @@ class Ssh:
                     found[folder + entry.filename] = Item(entry.attrs.size, str(entry.attrs.mtime))
         return found
 
-    async def _write(self, name: str, parts: Sequence[Buffer], *, new: bool) -> bool:
+    async def _write(self, name: str, parts: Iterable[Buffer], *, new: bool) -> bool:
         sftp = await self._client()
         path = posixpath.join(self._root, name)
         folder, base = posixpath.split(path)
@@ -146,7 +162,8 @@ class Ssh:
             file = await sftp.open(temporary, "wb")
         try:
             async with file:
-                await file.write(parts[0] if len(parts) == 1 else b"".join(parts))
+                for part in parts:
+                    await file.write(part)
                 await _quietly(file.fsync())  # where the server knows how
             if not new:
                 await sftp.posix_rename(temporary, path)
@@ -191,6 +208,23 @@ class Ssh:
         except (TimeoutError, OSError, errors.Error) as error:
             self._sftp = None
             raise Unreachable(f"{where} does not answer: {error}") from error
+
+
+def _connecting_to(parts: SplitResult, options: Mapping[str, str]) -> dict[str, Any]:
+    """What asyncssh is to connect with; what is not said here it takes from ~/.ssh/config and the agent."""
+    found: dict[str, Any] = {"host": parts.hostname, "connect_timeout": float(options.get("timeout_s") or _CONNECT_S)}
+    if port := options.get("port") or parts.port:
+        found["port"] = int(port)
+    if user := options.get("user") or unquote(parts.username or ""):
+        found["username"] = user
+    if options.get("key_file"):
+        found["client_keys"] = [os.path.expanduser(options["key_file"])]
+    for option in ("password", "passphrase"):
+        if options.get(option):
+            found[option] = options[option]
+    if options.get("agent") == "false":
+        found["agent_path"] = None
+    return found
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from anew.errors import MissingExtra, NotFound, StoreError, StoreFull, Unreachable
 from anew.remotes.http import credentials
@@ -18,11 +19,15 @@ _TIMEOUT_S = 120.0
 
 
 class WebDav:
-    """Files are put beside and moved, since a PUT that breaks off may leave half a file."""
+    """Files are put beside and moved, since a PUT that breaks off may leave half a file.
+
+    Options: user, password, token, header (which bears the password), timeout_s, tls_verify (false, or a file of
+    certificates), certificate_file and key_file (the client's own).
+    """
 
     writable = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, options: Mapping[str, str]) -> None:
         try:
             import httpx
             from webdav4 import client
@@ -31,15 +36,15 @@ class WebDav:
         self.url = url
         self._httpx: Any = httpx
         self._webdav: Any = client
-        address = url.replace("webdav", "http", 1)
-        self._client: Any = client.Client(address, auth=credentials(address), timeout=_TIMEOUT_S, retry=False)
+        self._address = address = url.replace("webdav", "http", 1)
+        self._client: Any = client.Client(address, retry=False, **_settings(address, options))
         self._made: set[str] = set()
         self._making = threading.Lock()
 
-    def list(self) -> dict[str, Item]:
+    def list(self, below: str = "") -> dict[str, Item]:
         found: dict[str, Item] = {}
-        folders = [""]
-        with self._translated(""):
+        folders = [below]
+        with self._translated(below):
             while folders:
                 folder = folders.pop()
                 try:
@@ -52,9 +57,16 @@ class WebDav:
                         if name != folder:
                             folders.append(name)
                     elif not name.endswith(TEMPORARY):
-                        mark = entry.get("etag") or entry.get("modified") or ""
-                        found[name] = Item(int(entry["content_length"] or 0), str(mark))
+                        found[name] = _item(entry)
         return found
+
+    def find(self, name: str) -> Item | None:
+        try:
+            with self._translated(name):
+                entry = self._client.info(name)
+        except NotFound:
+            return None
+        return _item(entry) if entry["type"] == "file" else None
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         headers = {"accept-encoding": "identity"}
@@ -72,11 +84,17 @@ class WebDav:
 
     def write(self, name: str, parts: Sequence[Buffer]) -> None:
         with self._translated(name):
-            self._client.move(self._put_beside(name, parts), name, overwrite=True)
+            body = bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
+            self._client.move(self._put_beside(name, body, len(body)), name, overwrite=True)
+
+    def write_stream(self, name: str, pieces: Iterable[Buffer], size: int) -> None:
+        with self._translated(name):
+            body = (bytes(piece) for piece in pieces)
+            self._client.move(self._put_beside(name, body, size), name, overwrite=True)
 
     def write_new(self, name: str, data: bytes) -> bool:
         with self._translated(name):
-            temporary = self._put_beside(name, [data])
+            temporary = self._put_beside(name, data, len(data))
             try:
                 self._client.move(temporary, name, overwrite=False)
             except self._webdav.ResourceAlreadyExists:
@@ -94,12 +112,12 @@ class WebDav:
     def close(self) -> None:
         self._client.http.close()
 
-    def _put_beside(self, name: str, parts: Sequence[Buffer]) -> str:
+    def _put_beside(self, name: str, body: bytes | Iterable[bytes], size: int) -> str:
         folder, _, base = name.rpartition("/")
         self._make(folder)
         temporary = f"{folder}/.{base}.{os.urandom(6).hex()}{TEMPORARY}".lstrip("/")
-        body = bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
-        self._client.http.put(self._client.join_url(temporary), content=body).raise_for_status()
+        headers = {"content-length": str(size)}
+        self._client.http.put(self._client.join_url(temporary), content=body, headers=headers).raise_for_status()
         return temporary
 
     def _make(self, folder: str) -> None:
@@ -113,11 +131,21 @@ class WebDav:
             for path in ("/".join(parts[:depth]) for depth in range(len(parts) + 1)):
                 if path not in self._made:
                     answer = self._mkcol(path)
-                    if answer.status_code >= 500:
+                    if answer.status_code == 409 and not path:
+                        self._make_above()
+                    if answer.status_code == 409 or answer.status_code >= 500:
                         answer = self._mkcol(path)
                     if answer.status_code not in (201, 301, 405):
                         answer.raise_for_status()
                     self._made.add(path)
+
+    def _make_above(self) -> None:
+        """The folders that the remote's own is in, as far as the server lets us: the last one's answer counts."""
+        parts = urlsplit(self._address)
+        names = parts.path.strip("/").split("/")
+        for depth in range(1, len(names)):
+            above = "/".join(names[:depth])
+            self._client.http.request("MKCOL", parts._replace(path=f"/{above}/").geturl())
 
     def _mkcol(self, path: str) -> Any:
         return self._client.http.request("MKCOL", self._client.join_url(path, add_trailing_slash=True))
@@ -137,6 +165,32 @@ class WebDav:
             raise Unreachable(f"{where} does not answer: {error}") from error
         except self._webdav.ClientError as error:
             raise StoreError(f"{where}: {error}") from error
+
+
+def _settings(address: str, options: Mapping[str, str]) -> dict[str, Any]:
+    """What the client is to be made with; without user, token or header it asks ~/.netrc."""
+    headers: dict[str, str] = {}
+    auth: tuple[str, str] | None = None
+    if token := options.get("token"):
+        headers["authorization"] = f"Bearer {token}"
+    elif user := options.get("user"):
+        auth = (user, options.get("password", ""))
+    elif header := options.get("header"):
+        headers[header] = options.get("password", "")
+    else:
+        auth = credentials(address)
+    found: dict[str, Any] = {"auth": auth, "headers": headers, "timeout": float(options.get("timeout_s") or _TIMEOUT_S)}
+    verify = options.get("tls_verify", "true")
+    if verify != "true":
+        found["verify"] = verify != "false" and verify
+    if certificate := options.get("certificate_file"):
+        found["cert"] = (certificate, options["key_file"]) if options.get("key_file") else certificate
+    return found
+
+
+def _item(entry: Any) -> Item:
+    mark = entry.get("etag") or entry.get("modified") or ""
+    return Item(int(entry["content_length"] or 0), str(mark))
 
 
 def _answered(where: str, status: int) -> NotFound | StoreError | Unreachable:

@@ -7,6 +7,7 @@ import threading
 from anew.data.datasets import Datasets
 from anew.data.linking import version_of
 from anew.errors import AnewError, Conflict, CorruptData, RunNotFound, UsageError
+from anew.remotes.parallel import each
 from anew.store import received
 from anew.store.journal_reader import Event, JournalReader
 from anew.store.ledger import Ledger
@@ -16,7 +17,7 @@ from anew.store.objects.chunk import WHOLE_SIZE_MAX
 from anew.store.objects.manifest import ENTRY
 from anew.store.objects.record import decode, split
 from anew.sync.client import Server
-from anew.sync.push import BATCH_BYTES, BATCH_OBJECTS, Parallel, Tally
+from anew.sync.push import BATCH_BYTES, BATCH_OBJECTS, MOST_WAITING, THREADS, Tally
 from anew.sync.scan import batches
 from anew.sync.verdicts import Verdicts
 
@@ -28,11 +29,9 @@ class Pull:
         self.store, self.server, self.tally = store.create(), server, tally or Tally()
         self.objects = Objects(store.objects)
         self.problems: list[str] = []
-        self._parallel = Parallel()
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        self._parallel.close()
         self.objects.close()
 
     def run(self, run_id: str, *, running: bool = False) -> None:
@@ -79,7 +78,8 @@ class Pull:
                 with self._lock:
                     large[digest] = listed
 
-        self._parallel.each(chunks_of, [digest for digest in lacking if sizes[digest] > WHOLE_SIZE_MAX])
+        in_chunks = [digest for digest in lacking if sizes[digest] > WHOLE_SIZE_MAX]
+        each(chunks_of, in_chunks, THREADS, MOST_WAITING)
         for digest, listed in large.items():
             del blobs[digest]
             if len(listed) % ENTRY.size:
@@ -87,7 +87,7 @@ class Pull:
             parts = {key.hex(): size for key, size in ENTRY.iter_unpack(listed)}
             blobs |= {part: parts[part] for part in self.objects.missing(parts)}
         self.tally.add(expected_bytes=sum(blobs.values()))
-        self._parallel.each(self._fetch_batch, batches(blobs, BATCH_BYTES, BATCH_OBJECTS))
+        each(self._fetch_batch, batches(blobs, BATCH_BYTES, BATCH_OBJECTS), THREADS, MOST_WAITING)
         for digest, listed in large.items():
             try:
                 self.objects.join(digest, [FileRef(key.hex(), size) for key, size in ENTRY.iter_unpack(listed)])

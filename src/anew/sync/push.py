@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from anew.errors import AnewError, Conflict
+from anew.remotes.parallel import each
 from anew.store.liveness import boot_id
 from anew.store.location import Store
 from anew.store.objects import Objects
@@ -22,7 +23,7 @@ from anew.sync.verdicts import Verdicts
 
 THREADS = 4
 BATCH_BYTES, BATCH_OBJECTS = 4 << 20, 1000
-_MOST_IN_FLIGHT = 2 * THREADS
+MOST_WAITING = 2 * THREADS  # what is handed to the threads is in memory
 _MOST_TURNS = 20  # so often another client may be quicker in appending to one journal
 
 
@@ -53,38 +54,6 @@ class Tally:
         }
 
 
-class Parallel:
-    """A few threads, with a bound on what is handed to them, so that memory is bounded, too."""
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="anew-sync")
-
-    def each(self, function: Callable[[Any], None], items: Iterable[Any]) -> None:
-        """Call it for each; what one raises ends it, once those under way are done."""
-        waiting: set[Future[None]] = set()
-        try:
-            for item in items:
-                waiting.add(self._pool.submit(function, item))
-                while len(waiting) >= _MOST_IN_FLIGHT:
-                    waiting = self._some(waiting)
-        finally:
-            done, left = wait(waiting, return_when=FIRST_EXCEPTION)
-            for one in left:
-                one.cancel()
-            wait(left)
-        for one in done:
-            one.result()
-
-    def _some(self, waiting: set[Future[None]]) -> set[Future[None]]:
-        done, left = wait(waiting, return_when="FIRST_COMPLETED")
-        for one in done:
-            one.result()
-        return set(left)
-
-    def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
-
-
 class Push:
     """Sends runs of one store to one server; knows what it sent in this session."""
 
@@ -96,10 +65,8 @@ class Push:
         self.verdicts = Verdicts(Ledger(store.ledger))
         self.problems: list[str] = []
         self._there: set[str] = set()  # digests known to be on the server
-        self._parallel = Parallel()
 
     def close(self) -> None:
-        self._parallel.close()
         self.objects.close()
 
     def state(self, run_ids: list[str]) -> dict[str, Any]:
@@ -167,11 +134,12 @@ class Push:
         blobs |= {digest: parts[digest] for digest in self.server.missing(parts.keys() - self._there)}
         self.tally.add(expected_bytes=sum(blobs.values()))
         broken: set[str] = set()
-        self._parallel.each(lambda batch: self._send_batch(batch, broken), batches(blobs, BATCH_BYTES, BATCH_OBJECTS))
+        send = partial(self._send_batch, broken=broken)
+        each(send, batches(blobs, BATCH_BYTES, BATCH_OBJECTS), THREADS, MOST_WAITING)
         for digest, listed in list(large.items()):
             if any(key.hex() in broken for key, _ in ENTRY.iter_unpack(listed)):
                 del large[digest]
-        self._parallel.each(lambda digest: self.server.join(digest, large[digest]), large)
+        each(lambda digest: self.server.join(digest, large[digest]), large, THREADS, MOST_WAITING)
         self.tally.add(objects=len(lacking))
         self._there |= digests
 

@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import os
 import stat as modes
+from contextlib import suppress
 
 from anew.errors import CorruptData, DvcError, NotFound
 from anew.protocols.dvc import manifest
@@ -18,6 +19,7 @@ from anew.store.objects.disk import flush_files, refused
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from types import TracebackType
 
 SMALL_SIZE = 1 << 20  # read in one go
 MODE = 0o444
@@ -67,16 +69,12 @@ class Cache:
         import time
 
         opened_ns = time.time_ns()
-        hasher = hashlib.md5(usedforsecurity=False)
         fd = os.open(self.path(md5, legacy), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            folds = legacy and not md5.endswith(manifest.SUFFIX)
-            while chunk := os.read(fd, CHUNK_SIZE):
-                hasher.update(fold(chunk) if folds else chunk)
+            if _hash(fd, folds=legacy and not md5.endswith(manifest.SUFFIX)) != md5[:32]:
+                return False
         finally:
             os.close(fd)
-        if hasher.hexdigest() != md5[:32]:
-            return False
         if self.index is not None:
             self.index.keep(found, md5[:32], opened_ns)
         return True
@@ -89,9 +87,14 @@ class Cache:
                 data = file.read()
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound(f"{md5} is not in the cache ({path}): fetch it from a remote") from None
-        folds = legacy and not md5.endswith(manifest.SUFFIX)
-        if hashlib.md5(fold(data) if folds else data, usedforsecurity=False).hexdigest() != md5[:32]:
-            raise CorruptData(f"{path} is damaged: its content is not what its name says; fetch it from a remote")
+        return Cache.checked(data, (md5, legacy), path)
+
+    @staticmethod
+    def checked(data: bytes, one: tuple[str, bool], where: str) -> bytes:
+        """The bytes of an object, if they are what its name says."""
+        folds = one[1] and not one[0].endswith(manifest.SUFFIX)
+        if hashlib.md5(fold(data) if folds else data, usedforsecurity=False).hexdigest() != one[0][:32]:
+            raise CorruptData(f"{where} is damaged: its content is not what its name says; fetch it from a remote")
         return data
 
     def chunks(self, md5: str, legacy: bool = False) -> Iterator[bytes]:
@@ -114,11 +117,53 @@ class Cache:
             fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
         except OSError as error:
             raise refused(error, temporary) from error
-        try:
+        with _TakenBack(fd, temporary):
             write_all(fd, data)
-            self._finish(fd, temporary, md5, legacy)
-        except OSError as error:
-            raise refused(error, temporary) from error
+        self._finish(fd, temporary, md5, legacy)
+
+    def take_pieces(self, pieces: Iterable[bytes]) -> str:
+        """Keep what comes piece by piece, and give its md5."""
+        return self._put_pieces(pieces, None, "", False)
+
+    def put_pieces(self, md5: str, pieces: Iterable[bytes], where: str, legacy: bool = False) -> None:
+        """The same of what should be known. Raises CorruptData, which names `where`, if it is not what `md5` says."""
+        self._put_pieces(pieces, md5, where, legacy)
+
+    def _put_pieces(self, pieces: Iterable[bytes], md5: str | None, where: str, legacy: bool) -> str:
+        temporary = self._temporary()
+        self._make_folder(os.path.dirname(temporary))
+        fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with _TakenBack(fd, temporary):
+            hasher = hashlib.md5(usedforsecurity=False)
+            for piece in pieces:
+                hasher.update(piece)
+                write_all(fd, piece)
+            found = hasher.hexdigest()
+            md5 = md5 or found
+            if found != md5[:32] and legacy and not md5.endswith(manifest.SUFFIX):
+                os.lseek(fd, 0, os.SEEK_SET)
+                found = _hash(fd, folds=True)
+            if found != md5[:32]:
+                raise CorruptData(f"{where} is damaged: it is {found}, and should be {md5[:32]}")
+        self._finish(fd, temporary, md5, legacy)
+        return md5
+
+    def pieces(self, md5: str, legacy: bool = False) -> Iterator[bytes]:
+        """An object bit by bit. Raises CorruptData behind the last one if it was not what its name says."""
+        return Cache.pieces_of(self.path(md5, legacy), (md5, legacy))
+
+    @staticmethod
+    def pieces_of(path: str, one: tuple[str, bool]) -> Iterator[bytes]:
+        """The same of a file anywhere."""
+        md5, legacy = one
+        folds = legacy and not md5.endswith(manifest.SUFFIX)
+        hasher = hashlib.md5(usedforsecurity=False)
+        with open(path, "rb", buffering=0) as file:
+            while chunk := file.read(CHUNK_SIZE):
+                hasher.update(fold(chunk) if folds else chunk)
+                yield chunk
+        if hasher.hexdigest() != md5[:32]:
+            raise CorruptData(f"{path} is damaged: its content is not what its name says; fetch it from a remote")
 
     def put_file(self, source: str, expected: str | None = None) -> tuple[str, os.stat_result]:
         """Keep what is in a file of any size, and give its md5, with the stat it had when it was read.
@@ -132,7 +177,7 @@ class Cache:
         try:
             stat = os.fstat(before)
             fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            try:
+            with _TakenBack(fd, temporary):
                 hasher = hashlib.md5(usedforsecurity=False)
                 cloned = "reflink" in self.links and _clone(before, fd)
                 while chunk := os.read(fd if cloned else before, CHUNK_SIZE):
@@ -142,13 +187,7 @@ class Cache:
                 md5 = hasher.hexdigest()
                 if expected is not None and md5 != expected:
                     raise CorruptData(f"{source} is damaged: it is {md5}, and should be {expected}")
-                self._finish(fd, temporary, md5, False)
-            except OSError as error:
-                _discard(fd, temporary)
-                raise refused(error, temporary) from error
-            except BaseException:
-                _discard(fd, temporary)
-                raise
+            self._finish(fd, temporary, md5, False)
         finally:
             os.close(before)
         return md5, stat
@@ -170,13 +209,19 @@ class Cache:
     def _finish(self, fd: int, temporary: str, md5: str, legacy: bool) -> None:
         path = self.path(md5, legacy)
         stat = os.fstat(fd)
-        if modes.S_IMODE(stat.st_mode) != MODE:  # the umask, or a temporary file that had to be read again
-            os.fchmod(fd, MODE)
-        os.close(fd)
-        folder = os.path.dirname(path)
-        if folder not in self._folders:
-            self._make_folder(folder)
-        os.rename(temporary, path)
+        try:
+            if modes.S_IMODE(stat.st_mode) != MODE:  # the umask, or a temporary file that had to be read again
+                os.fchmod(fd, MODE)
+        finally:
+            os.close(fd)
+        try:
+            folder = os.path.dirname(path)
+            if folder not in self._folders:
+                self._make_folder(folder)
+            os.rename(temporary, path)
+        except OSError as error:
+            os.unlink(temporary)
+            raise refused(error, path) from error
         self._note(path, stat, md5)
 
     def _note(self, path: str, stat: os.stat_result, md5: str) -> None:
@@ -343,15 +388,36 @@ def _clone(source: int, target: int) -> bool:
     return True
 
 
-def _discard(fd: int, temporary: str) -> None:
-    try:
-        os.close(fd)
-    except OSError:
+class _TakenBack:
+    """A file on its way, which goes when what is done with it fails. Says what the system refused."""
+
+    __slots__ = ("_fd", "_path")
+
+    def __init__(self, fd: int, path: str) -> None:
+        self._fd, self._path = fd, path
+
+    def __enter__(self) -> None:
         pass
-    try:
-        os.unlink(temporary)
-    except OSError:
-        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            return
+        with suppress(OSError):
+            os.close(self._fd)
+        with suppress(OSError):
+            os.unlink(self._path)
+        if isinstance(error, OSError):
+            raise refused(error, self._path) from error
+
+
+def _hash(fd: int, folds: bool) -> str:
+    """The md5 of what is in a file from here on."""
+    hasher = hashlib.md5(usedforsecurity=False)
+    while chunk := os.read(fd, CHUNK_SIZE):
+        hasher.update(fold(chunk) if folds else chunk)
+    return hasher.hexdigest()
 
 
 def _names(folder: str) -> list[str]:

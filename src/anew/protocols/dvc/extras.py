@@ -28,6 +28,11 @@ class Extras:
     def __bool__(self) -> bool:
         return bool(self.executable or self.empty)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Extras) and self.encode() == other.encode()
+
+    __hash__ = None  # type: ignore[assignment]
+
     def encode(self) -> bytes:
         return json.dumps({"executable": self.executable, "empty": self.empty}, sort_keys=True).encode()
 
@@ -73,6 +78,13 @@ def write(root: str, md5: str, extras: Extras, mode: int | None = None) -> None:
             return
     os.makedirs(os.path.dirname(there), exist_ok=True)
     durable.replace(there, data, mode)
+
+
+def remove(root: str, md5: str) -> None:
+    try:
+        os.unlink(path(root, md5))
+    except FileNotFoundError:
+        pass
 
 
 def _inside(name: object) -> bool:

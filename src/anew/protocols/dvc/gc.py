@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from anew.errors import CorruptData, DvcError, NotFound
 from anew.protocols.dvc import extras, manifest
 from anew.protocols.dvc.history import Scope, all_outs, members_of, used
@@ -75,7 +73,8 @@ def sweep_cache(project: Project, keep: set[Object], dry: bool) -> list[Swept]:
             swept.paths.append(cache.path(md5, legacy))
             if not dry:
                 cache.remove(md5, legacy)
-                _remove_extras(cache.root, md5)
+                if md5.endswith(manifest.SUFFIX):
+                    extras.remove(cache.root, md5)
         found.append(swept)
     if not dry:
         cache.clean()
@@ -89,13 +88,4 @@ def sweep_remote(remote: Remote, keep: set[Object], dry: bool) -> Swept:
         swept.paths.append(remote.url(*one))
         if not dry:
             remote.remove(one)
-            _remove_extras(remote.root, one[0])
     return swept
-
-
-def _remove_extras(root: str, md5: str) -> None:
-    if md5.endswith(manifest.SUFFIX):
-        try:
-            os.unlink(extras.path(root, md5))
-        except FileNotFoundError:
-            pass

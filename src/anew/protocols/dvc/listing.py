@@ -64,10 +64,10 @@ def _find(source: Source, path: str | None, dvc_only: bool) -> tuple[str, _Node]
 
 
 def entries(
-    url: str, path: str | None, rev: str | None, recursive: bool, dvc_only: bool, depth: int | None
+    source: Source, path: str | None, recursive: bool, dvc_only: bool, depth: int | None
 ) -> list[dict[str, Any]]:
     """In DVC's shape, sorted by path."""
-    with Source(url, rev) as source:
+    with source:
         name, top = _find(source, path, dvc_only)
         rows = [(os.path.basename(name), top)] if not top.is_folder else list(_walk(top, "", recursive, depth or 0))
         return [_row(source, os.path.normpath(f"{path or ''}/{where}".lstrip("/")), node) | {"path": where}
@@ -107,9 +107,9 @@ def _size(source: Source, path: str, node: _Node) -> int | None:
     return os.stat(here).st_size if source.commit is None and os.path.isdir(here) else None
 
 
-def tree(url: str, path: str | None, rev: str | None, dvc_only: bool, depth: int | None) -> Iterator[str]:
+def tree(source: Source, path: str | None, dvc_only: bool, depth: int | None) -> Iterator[str]:
     """As `tree` draws it."""
-    with Source(url, rev) as source:
+    with source:
         _, top = _find(source, path, dvc_only)
         yield path or "."
         yield from _branches(top, "", depth or 0)

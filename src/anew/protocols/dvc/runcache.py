@@ -15,6 +15,7 @@ from anew.errors import AnewError
 from anew.protocols.dvc.adding import take
 from anew.protocols.dvc.checkout import checkout
 from anew.protocols.dvc.project import Chosen
+from anew.protocols.dvc.remote import each
 from anew.protocols.dvc.saving import entry_of
 from anew.protocols.dvc.stages import PIPELINE, Out, PipelineStage, Stage, inside
 from anew.protocols.dvc.status import in_cache
@@ -130,18 +131,20 @@ def names(root: str) -> Iterator[str]:
 def push(project: Project, remote: Remote) -> list[str]:
     """Send the entries that a remote lacks; all that are here now."""
     here, there = set(names(project.cache_dir)), set(remote.runs())
-    for name in sorted(here - there):
+
+    def send(name: str) -> None:
         with open(f"{project.cache_dir}/{name}", "rb") as file:
             remote.put_run(name, file.read())
+
+    each(remote, send, sorted(here - there))
     return sorted(here)
 
 
 def pull(project: Project, remote: Remote) -> list[str]:
     """Bring the entries that are not here; all that the remote has."""
     here, there = set(names(project.cache_dir)), set(remote.runs())
-    for name in sorted(there - here):
-        if _NAME.match(name):
-            write(project.cache_dir, name, remote.get_run(name))
+    lacking = [name for name in sorted(there - here) if _NAME.match(name)]
+    each(remote, lambda name: write(project.cache_dir, name, remote.get_run(name)), lacking)
     return sorted(there)
 
 
@@ -159,7 +162,7 @@ def brought(project: Project, name: str | None) -> list[tuple[Out, str | None]]:
 
     remote = open_remote(project, name)
     outs = list(outs_named(project, pull(project, remote)))
-    there = remote.has({(out.md5, out.legacy) for out in outs if out.md5})
+    there = remote.sizes({(out.md5, out.legacy) for out in outs if out.md5})
     return [(out, None) for out in outs if (out.md5, out.legacy) in there]
 
 

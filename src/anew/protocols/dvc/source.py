@@ -7,20 +7,23 @@ import tempfile
 from functools import cached_property
 
 from anew.errors import AnewError, CorruptData, DvcError, NotFound
-from anew.protocols.dvc import stages
+from anew.protocols.dvc import manifest, stages
+from anew.protocols.dvc.config import load_file, merge
 from anew.protocols.dvc.git import Git
 from anew.protocols.dvc.history import read_stages
 from anew.protocols.dvc.ignore import FILE
 from anew.protocols.dvc.project import Project
-from anew.protocols.dvc.remote import Remote, open_remote, transfer
+from anew.protocols.dvc.remote import FolderRemote, open_remote
 from anew.protocols.dvc.stages import Out, inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Any
 
     from anew.protocols.dvc.cache import Cache
     from anew.protocols.dvc.history import Object
+    from anew.protocols.dvc.remote import Remote
 
 
 class Item:
@@ -38,8 +41,12 @@ class Item:
 class Source:
     """Use it in a `with`: a copy of a repository elsewhere lives no longer."""
 
-    def __init__(self, url: str, rev: str | None = None, remote: str | None = None, commit: bool = False) -> None:
-        self.url, self._remote = url, remote
+    def __init__(
+        self, url: str, rev: str | None = None, remote: str | None = None, commit: bool = False,
+        config: str | dict[str, Any] | None = None, remote_config: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        self.url = url
+        self._config, self._remote = _settings(config, remote, remote_config)
         self._clone: tempfile.TemporaryDirectory[str] | None = None
         path = os.path.realpath(url.removeprefix("file://"))
         if os.path.isdir(path) and "://" not in url.removeprefix("file://"):
@@ -83,7 +90,7 @@ class Source:
 
     @cached_property
     def project(self) -> Project | None:
-        return Project(self.root) if os.path.isdir(f"{self.root}/.dvc") else None
+        return Project(self.root, self._config) if os.path.isdir(f"{self.root}/.dvc") else None
 
     @cached_property
     def _below(self) -> str:
@@ -124,9 +131,9 @@ class Source:
         """What is in a folder, fetched from wherever the source has it."""
         if out.raw.get("files"):
             return {row["relpath"]: row["md5"] for row in out.raw["files"]}
-        for cache in self._places():
+        for place in self._places():
             try:
-                return cache.manifest(out.md5 or "", out.legacy)
+                return manifest.decode(place.read((out.md5 or "", out.legacy)), out.written)
             except (NotFound, CorruptData):
                 continue
         raise NotFound(
@@ -157,14 +164,12 @@ class Source:
             found = {name: item for name, item in found.items() if item.file not in hidden}
         return found
 
-    def _places(self) -> list[Cache]:
-        found: list[Cache] = []
-        if self.project is not None:
-            found.append(self.project.cache)
-            remote = self.remote
-            if remote is not None:
-                found.append(remote.objects)
-        return found
+    def _places(self) -> list[Remote]:
+        """Where its objects may be: a cache is a remote that lies here."""
+        if self.project is None:
+            return []
+        cache = FolderRemote("cache", self.project.cache.root)
+        return [cache, self.remote] if self.remote is not None else [cache]
 
     @cached_property
     def remote(self) -> Remote | None:
@@ -182,7 +187,7 @@ class Source:
         problem: AnewError | None = None
         for place in self._places():
             try:
-                transfer(place, into, wanted)
+                place.get(wanted, into)
                 return
             except (NotFound, CorruptData) as error:
                 problem = error
@@ -196,6 +201,23 @@ class Source:
                 return file.read()
         assert self.git is not None and item.digest is not None
         return self.git.contents([item.digest])[item.digest]
+
+
+def _settings(
+    config: str | dict[str, Any] | None, remote: str | None, options: dict[str, Any] | None
+) -> tuple[dict[str, Any], str | None]:
+    """Configuration over the source's own (a file's, or given as such), and the remote that is meant."""
+    found: dict[str, Any] = {}
+    if isinstance(config, str):
+        if not os.path.exists(config):
+            raise NotFound(f"there is no configuration {config}")
+        merge(found, load_file(config))
+    elif config:
+        merge(found, config)
+    if options:
+        remote = remote or "given"
+        merge(found, {"remote": {remote: options}})
+    return found, remote
 
 
 def _at(name: str, path: str) -> bool:

@@ -140,10 +140,10 @@ def deps_status(project: Project, stage: Stage) -> dict[str, Any]:
             said = changed(project, dep)
             if said:
                 found[_shown(project, dep.path)] = said
-        elif dep.written.startswith(("http://", "https://")) and not stage.frozen:
-            from anew.protocols.dvc.importing import url_changed
+        elif "://" in dep.written and not stage.frozen:
+            from anew.protocols.dvc.importing_url import url_changed
 
-            if url_changed(dep):
+            if url_changed(project, dep):
                 found[dep.written] = "modified"
     if isinstance(stage, PipelineStage):
         for file in stage.params:

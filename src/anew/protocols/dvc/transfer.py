@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from anew.errors import CorruptData, DvcError, NotFound
 from anew.protocols.dvc import manifest
 from anew.protocols.dvc.history import Scope, all_outs, members_of, used
-from anew.protocols.dvc.remote import Remote, open_remote
+from anew.protocols.dvc.remote import UNKNOWN, each, open_remote
 from anew.protocols.dvc.stages import Out, inside
+from anew.protocols.dvc.versioned import Versioned, is_versioned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,9 +18,10 @@ if TYPE_CHECKING:
 
     from anew.protocols.dvc.history import Object
     from anew.protocols.dvc.project import Project
+    from anew.protocols.dvc.remote import Remote
 
 Outs = list[tuple[Out, str | None]]
-_FEW = 2000  # so many sizes are compared; beyond, being there must do
+_FEW = 2000  # so many objects of the cache are looked at one by one
 
 
 def chosen_outs(project: Project, arguments: argparse.Namespace) -> Outs:
@@ -29,17 +33,26 @@ def chosen_outs(project: Project, arguments: argparse.Namespace) -> Outs:
         targets = expand(targets, True) if targets else []
     chosen = project.choose(targets, arguments.recursive, arguments.with_deps)
     scope = Scope(arguments.all_branches, arguments.all_tags, arguments.all_commits)
-    return list(all_outs(project, chosen, scope))
+    if scope and arguments.verb == "push" and is_versioned(project, arguments.remote):
+        raise DvcError("only the workspace can be pushed to a remote that keeps plain files in versions")
+    found = all_outs(project, chosen, scope)
+    if types := getattr(arguments, "types", None):
+        return [(out, below) for out, below in found if _kind(out) in types]
+    return list(found)
 
 
-def by_remote(project: Project, outs: Outs, name: str | None) -> list[tuple[Remote, Outs]]:
+def _kind(out: Out) -> str:
+    return "metrics" if out.raw.get("metric") else "plots" if out.raw.get("plot") else out.kind
+
+
+def _by_name(outs: Outs, name: str | None) -> dict[str | None, Outs]:
     """Outputs that have a remote of their own go there, unless another is asked for."""
     groups: dict[str | None, Outs] = {}
     for out, below in outs:
         own = out.raw.get("remote")
         if not (name and own and name != own):
             groups.setdefault(own or name, []).append((out, below))
-    return [(open_remote(project, remote), group) for remote, group in groups.items()]
+    return groups
 
 
 def _pushable(outs: Outs) -> Outs:
@@ -47,37 +60,43 @@ def _pushable(outs: Outs) -> Outs:
     return [(out, below) for out, below in kept if not out.stage.is_repo_import]
 
 
-def push(project: Project, outs: Outs, name: str | None) -> int:
-    """Send what the remote lacks; how many objects that were."""
+def push(project: Project, outs: Outs, name: str | None, jobs: int | None = None, check: bool = False) -> int:
+    """Send what the remote lacks; how many objects that were. `check`: and what it has damaged; all there is read."""
     sent = 0
     failed: list[str] = []
-    for remote, group in by_remote(project, _pushable(outs), name):
-        count, problems = _push_to(project, remote, group)
+    for own, group in _by_name(_pushable(outs), name).items():
+        if is_versioned(project, own):
+            count, problems = Versioned(project, own, jobs).push(group)
+        else:
+            count, problems = _push_to(project, open_remote(project, own, jobs), group, check)
         sent, failed = sent + count, failed + problems
     if failed:
         raise DvcError(f"failed to push data to the cloud - {len(failed)} files failed to upload\n" + _few(failed))
     return sent
 
 
-def _push_to(project: Project, remote: Remote, outs: Outs) -> tuple[int, list[str]]:
+def _push_to(project: Project, remote: Remote, outs: Outs, check: bool) -> tuple[int, list[str]]:
     cache = project.cache
     members = _members(project, remote)
     wanted = used(project, outs, members, for_push=True)
-    lacking = missing_on(project, remote, wanted)
-    sent = 0
+    lacking = missing_on(project, remote, wanted, check)
+    sent: list[Object] = []
     problems: list[str] = []
-    # Manifests last: whoever finds one finds what it names.
-    for one in sorted(lacking, key=lambda one: one[0].endswith(manifest.SUFFIX)):
-        if one[0].endswith(manifest.SUFFIX):
-            remote.flush()
-            if problems:
-                continue
+
+    def send(one: Object) -> None:
         try:
             remote.put(one, cache)
-            sent += 1
+            sent.append(one)
         except (NotFound, CorruptData) as error:
             problems.append(f"{project.shown(wanted[one])}: {error}")
+
+    # Manifests last: whoever finds one finds what it names.
+    folders = [one for one in lacking if one[0].endswith(manifest.SUFFIX)]
+    each(remote, send, lacking.difference(folders))
     remote.flush()
+    if not problems:
+        each(remote, send, folders)
+        remote.flush()
     from anew.protocols.dvc import extras
 
     for out, _ in outs:
@@ -85,20 +104,44 @@ def _push_to(project: Project, remote: Remote, outs: Outs) -> tuple[int, list[st
             said = extras.read(cache.root, out.md5)
             if said:
                 remote.put_extras(out.md5, said)
-    return sent, problems
+    return len(sent), problems
 
 
-def missing_on(project: Project, remote: Remote, wanted: Iterable[Object]) -> set[Object]:
-    """What a remote lacks, or has in another size than the cache."""
+def missing_on(project: Project, remote: Remote, wanted: Iterable[Object], check: bool = False) -> set[Object]:
+    """What a remote lacks, or has in another size than the cache; with `check`, what it has damaged, too."""
     asked = set(wanted)
-    there = remote.has(asked)
-    lacking = asked - there
-    if len(there) <= _FEW:
-        for one in there:
+    there = remote.sizes(asked)
+    lacking = asked - there.keys()
+    for one, size in there.items():
+        if size != UNKNOWN:
             stat = project.cache.stat(*one)
-            if stat is not None and stat.st_size != remote.size(one):
+            if stat is not None and stat.st_size != size:
                 lacking.add(one)
+    if check:
+        lacking |= _damaged_on(project, remote, asked - lacking)
     return lacking
+
+
+def _damaged_on(project: Project, remote: Remote, there: set[Object]) -> set[Object]:
+    """Those of the objects that a remote has, and that are not what their names say: all of them are read."""
+    import tempfile
+
+    from anew.protocols.dvc.cache import Cache
+
+    found: set[Object] = set()
+    os.makedirs(project.own, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".anew-", suffix=".tmp", dir=project.own) as folder:
+        beside = Cache(folder)
+
+        def look(one: Object) -> None:
+            try:
+                remote.get(one, beside)
+                beside.remove(*one)
+            except (NotFound, CorruptData):
+                found.add(one)
+
+        each(remote, look, there)
+    return found
 
 
 def _members(project: Project, remote: Remote) -> Callable[[Out], dict[str, str] | None]:
@@ -119,22 +162,28 @@ def _members(project: Project, remote: Remote) -> Callable[[Out], dict[str, str]
 
 
 def fetch(
-    project: Project, outs: Outs, name: str | None, largest: int | None = None, again: Iterable[Object] = ()
-) -> int:
+    project: Project, outs: Outs, name: str | None, largest: int | None = None, again: Iterable[Object] = (),
+    jobs: int | None = None,
+) -> int:  # fmt: skip
     """Bring what the cache lacks; how many objects that were. `again`: objects that are there, and damaged."""
     got = 0
     failed: list[str] = []
     imports = [(out, below) for out, below in outs if out.stage.is_import and out.cached]
-    own = [(out, below) for out, below in outs if out.cached and out.md5 and not out.stage.is_repo_import]
+    elsewhere = {id(out) for out, _ in imports if out.stage.is_repo_import or not out.pushed}
+    own = [(out, below) for out, below in outs if out.cached and out.md5 and id(out) not in elsewhere]
     if own and _lacks(project, own, again):
-        for remote, group in by_remote(project, own, name):
-            count, problems = _fetch_from(project, remote, group, largest, set(again))
+        for there, group in _by_name(own, name).items():
+            if is_versioned(project, there):
+                count, problems = Versioned(project, there, jobs).fetch(group)
+            else:
+                remote = open_remote(project, there, jobs)
+                count, problems = _fetch_from(project, remote, group, largest, set(again))
             got, failed = got + count, failed + problems
     for out, _ in imports:
         from anew.protocols.dvc.importing import fetch_import
 
         try:
-            got += fetch_import(project, out, quiet=out.md5 is not None and not out.stage.is_repo_import)
+            got += fetch_import(project, out, jobs)
         except (NotFound, CorruptData, DvcError) as error:
             failed.append(str(error))
     if failed:
@@ -167,15 +216,20 @@ def _fetch_from(
         outs = [(out, below) for out, below in outs if int(out.raw.get("size") or 0) <= largest]
     members = _members(project, remote)
     wanted = used(project, outs, members)  # fetches manifests
-    problems = []
+    problems: list[str] = []
     got = sum(project.cache.stat(*one) is not None for one in folders - before)
     lacking = set(wanted) - _present(project, set(wanted)) | (again & set(wanted))
-    for one in lacking:
+    came: list[Object] = []
+
+    def bring(one: Object) -> None:
         try:
             remote.get(one, project.cache)
-            got += 1
+            came.append(one)
         except (NotFound, CorruptData) as error:
             problems.append(f"{project.shown(wanted[one])}: {error}")
+
+    each(remote, bring, lacking)
+    got += len(came)
     from anew.protocols.dvc import extras
 
     for out, _ in outs:
@@ -190,9 +244,10 @@ def cloud_status(project: Project, arguments: argparse.Namespace) -> dict[str, s
     """In DVC's shape: path → new (only here), deleted (only there), missing (in neither)."""
     found: dict[str, str] = {}
     outs = _pushable(chosen_outs(project, arguments))
-    for remote, group in by_remote(project, outs, arguments.remote):
+    for own, group in _by_name(outs, arguments.remote).items():
+        remote = open_remote(project, own, arguments.jobs)
         wanted = used(project, group, _members(project, remote), for_push=True)
-        lacking = missing_on(project, remote, wanted)
+        lacking = missing_on(project, remote, wanted, arguments.check)
         here = _present(project, set(wanted))
         for one, path in wanted.items():
             if one in lacking:

@@ -168,11 +168,11 @@ def _not_in_remote(project: Project, kept: dict[str, str | None], index: View, n
     tops = [os.path.relpath(out.path, project.root) for out in pushed]
     asked = {path: (md5, index.legacy[path]) for path, md5 in kept.items() if md5 and _in(path, tops)}
     try:
-        there = open_remote(project, name).has(asked.values())
+        there = open_remote(project, name).sizes(asked.values())
     except DvcConfigError:
         if name:
             raise
-        there = set()  # without any remote, all is not there
+        there = {}  # without any remote, all is not there
     return sorted(path for path, one in asked.items() if one not in there)
 
 
