@@ -175,6 +175,33 @@ def test_in_any_order_what_is_kept_comes_back(steps: list[str], seed: int) -> No
                 assert held() == expected
 
 
+def test_what_a_crash_left_twice_is_swept_once(tmp_path: Path) -> None:
+    """Killed after it had written packs anew, and before it had removed the old ones."""
+    store, data = Store(tmp_path / ".anew"), tmp_path / "data"
+    data.mkdir()
+    for number in range(20):
+        (data / str(number)).write_bytes(os.urandom(5000))
+    with Workspace(store, tmp_path) as work:
+        work.add(data)
+        work.objects.put_bytes(os.urandom(5000))
+    collect(store, 0)
+    before = tmp_path / "before"
+    shutil.copytree(store.objects, before)
+    assert collect(store, 0).swept == 1
+    once = bytes_of(store.root)
+    shutil.copytree(before, store.objects, dirs_exist_ok=True)
+    assert bytes_of(store.root) > 2 * once
+    for _ in range(2):
+        collect(store, 0)
+    assert bytes_of(store.root) == once
+    with Workspace(store, tmp_path) as work:
+        assert list(work.objects.verify()) == []
+        expected = {path.name: path.read_bytes() for path in data.iterdir()}
+        shutil.rmtree(data)
+        work.checkout(next(work.tracked()))
+    assert {path.name: path.read_bytes() for path in data.iterdir()} == expected
+
+
 @pytest.mark.slow
 def test_killed_while_it_sweeps(tmp_path: Path) -> None:
     chance = random.Random(5)

@@ -126,10 +126,25 @@ class Packs:
             raise CorruptData(f"{where}: blob {key.hex()} should be here, but {found.hex()} is")
         return content
 
+    def places(self, key: bytes) -> Iterator[Place]:
+        """Where the object is: in more than one place, if it was stored by several at once, or while condemned."""
+        writer = self._writer
+        if writer is not None and (entry := writer.entries.get(key)):
+            with self._lock:
+                writer.drain()
+            yield writer.name, *entry
+        for live in self.lives:
+            if entry := live.entries.get(key):
+                yield live.name, *entry
+        prefix = int.from_bytes(key[:8])
+        for sealed in self.indexes:
+            if place := sealed.find(key, prefix):
+                yield place
+
     def bases_of(self, key: bytes) -> set[bytes]:
         """The keys of what it is stored as a delta of, wherever it is stored. CorruptData."""
         found = set()
-        for name, offset, _ in self._find_every(key):
+        for name, offset, _ in self.places(key):
             where = f"{self.folders.pack(name)} at offset {offset}"
             try:
                 raw = self.pack_file(name).read(HEADER.size + BASE_SIZE, offset)
@@ -276,21 +291,6 @@ class Packs:
             if len(self._open) > OPEN_PACKS_MAX:
                 del self._open[next(iter(self._open))]
             return pack
-
-    def _find_every(self, key: bytes) -> Iterator[Place]:
-        """Where the object is: in more than one place, if it was stored by several at once, or while condemned."""
-        writer = self._writer
-        if writer is not None and (entry := writer.entries.get(key)):
-            with self._lock:
-                writer.drain()
-            yield writer.name, *entry
-        for live in self.lives:
-            if entry := live.entries.get(key):
-                yield live.name, *entry
-        prefix = int.from_bytes(key[:8])
-        for sealed in self.indexes:
-            if place := sealed.find(key, prefix):
-                yield place
 
     def _find(self, key: bytes) -> Place | None:
         writer = self._writer

@@ -81,7 +81,8 @@ def sweep(packs: Packs, due: Collection[bytes], grace_s: float) -> int:
     Packs are written anew without them. StoreError while another process merges indexes or sweeps.
     """
     with rewriting(packs):
-        freed = sum(_rewrite(packs, sealed, due, grace_s) for sealed in packs.indexes)
+        gone: set[str] = set()
+        freed = sum(_rewrite(packs, sealed, due, grace_s, gone) for sealed in packs.indexes)
         return freed + _remove_strays(packs, grace_s)
 
 
@@ -125,16 +126,19 @@ def _seal_left(packs: Packs) -> None:
             writer.release()
 
 
-def _rewrite(packs: Packs, sealed: SealedIndex, due: Collection[bytes], grace_s: float) -> int:
-    """The packs of one index without what is due; bytes freed."""
+def _rewrite(packs: Packs, sealed: SealedIndex, due: Collection[bytes], grace_s: float, gone: set[str]) -> int:
+    """The packs of one index without what is due, or is in another pack, too; bytes freed. `gone`: packs rewritten."""
     old = {number for number, (name, _, _) in enumerate(sealed.packs) if _age_s(packs.folders.pack(name)) >= grace_s}
     rows = sealed.rows()
     touched = {pack for key, pack, _, _ in rows if pack in old and key in due}
     if not touched:
         return 0
+    gone.update(sealed.packs[number][0] for number in touched)
     freed = 0
     for number in sorted(touched):
-        freed += copy_without(packs, sealed.packs[number][0], [row for row in rows if row[1] == number], due)
+        # A writer that died while it rewrote packs left some of it twice.
+        staying = [row for row in rows if row[1] == number and not _is_elsewhere(packs, row[0], gone)]
+        freed += copy_without(packs, sealed.packs[number][0], staying, due)
     left = [number for number in range(len(sealed.packs)) if number not in touched]
     places = {number: place for place, number in enumerate(left)}
     kept = [(key, places[pack], offset, stored) for key, pack, offset, stored in rows if pack in places]
@@ -145,6 +149,19 @@ def _rewrite(packs: Packs, sealed: SealedIndex, due: Collection[bytes], grace_s:
         for number in touched:
             os.unlink(packs.folders.pack(sealed.packs[number][0]))
     return freed
+
+
+def _is_elsewhere(packs: Packs, key: bytes, gone: Collection[str]) -> bool:
+    """Whether an object can be read from a pack that stays."""
+    for name, offset, stored in packs.places(key):
+        if name not in gone:
+            try:
+                raw = packs.pack_file(name).read(HEADER.size + stored, offset)
+                if decode(raw, packs.folders.pack(name), packs.whole)[1] == key:
+                    return True
+            except (CorruptData, OSError):
+                continue
+    return False
 
 
 def copy_without(packs: Packs, name: str, rows: list[index.Row], due: Collection[bytes]) -> int:
