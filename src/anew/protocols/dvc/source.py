@@ -150,12 +150,13 @@ class Source:
                 if mode.startswith("100") and not name.startswith(".dvc/")
             }
         found = {}
+        ignore = self.project.ignore if self.project else None
         tracked = {out.path for out in self.outs}
         for at, folders, names in os.walk(self.root):
             folders[:] = [one for one in folders if one not in (".git", ".hg", ".dvc") and f"{at}/{one}" not in tracked]
             for name in names:
                 file = f"{at}/{name}"
-                if file not in tracked and os.path.isfile(file):
+                if file not in tracked and os.path.isfile(file) and not (ignore and ignore.ignored(file, False)):
                     stat = os.stat(file)
                     item = Item(file=file, executable=bool(stat.st_mode & 0o100), size=stat.st_size)
                     found[os.path.relpath(file, self.root)] = item

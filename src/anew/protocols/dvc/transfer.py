@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from anew.errors import CorruptData, DvcError, NotFound
 from anew.protocols.dvc import manifest
@@ -61,10 +62,14 @@ def _pushable(outs: Outs) -> Outs:
 
 
 def push(project: Project, outs: Outs, name: str | None, jobs: int | None = None, check: bool = False) -> int:
-    """Send what the remote lacks; how many objects that were. `check`: and what it has damaged; all there is read."""
+    """Send what the remote lacks; how many objects that were. `check`: and what it has damaged; all there is read.
+
+    What the cache lacks, too, is told and no failure, as with DVC; a folder is not sent without all its files.
+    """
     sent = 0
     failed: list[str] = []
-    for own, group in _by_name(_pushable(outs), name).items():
+    # A remote has to be there even if there is nothing to send.
+    for own, group in (_by_name(_pushable(outs), name) or {name: []}).items():
         if is_versioned(project, own):
             count, problems = Versioned(project, own, jobs).push(group)
         else:
@@ -82,21 +87,26 @@ def _push_to(project: Project, remote: Remote, outs: Outs, check: bool) -> tuple
     lacking = missing_on(project, remote, wanted, check)
     sent: list[Object] = []
     problems: list[str] = []
+    absent: list[str] = []
 
     def send(one: Object) -> None:
         try:
             remote.put(one, cache)
             sent.append(one)
-        except (NotFound, CorruptData) as error:
+        except NotFound:
+            absent.append(f"{project.shown(wanted[one])} ({one[0]})")
+        except CorruptData as error:
             problems.append(f"{project.shown(wanted[one])}: {error}")
 
     # Manifests last: whoever finds one finds what it names.
     folders = [one for one in lacking if one[0].endswith(manifest.SUFFIX)]
     each(remote, send, lacking.difference(folders))
     remote.flush()
-    if not problems:
+    if not problems and not absent:
         each(remote, send, folders)
         remote.flush()
+    if absent:
+        print(f"anew dvc: neither here nor on the remote are {len(absent)} files:\n{_few(absent)}", file=sys.stderr)
     from anew.protocols.dvc import extras
 
     for out, _ in outs:
