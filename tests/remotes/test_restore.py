@@ -101,11 +101,13 @@ def test_a_damaged_index_is_made_again(shared: Project) -> None:
     shared.anew("remote", "remove", "origin")
     seal(shared)
     (index,) = (shared.root / ".anew/objects/index").glob("*.idx")
-    for cut_short in (False, True):
-        if cut_short:
-            os.truncate(index, 100)
-        else:
+    for damage in ("flipped", "cut short", "gone"):
+        if damage == "gone":
+            index.unlink()
+        elif damage == "flipped":
             flip(index, 0.5)
+        else:
+            os.truncate(index, 100)
         found = verified(shared, code=0)
         assert [item["kind"] for item in found["mended"]] == ["index"]
         (index,) = (shared.root / ".anew/objects/index").glob("*.idx")

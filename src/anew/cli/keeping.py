@@ -70,14 +70,10 @@ def _objects(store: Store, *, restore: bool) -> tuple[list[Item], list[Item]]:
 
     mended: list[Item] = []
     with Objects(store.objects) as objects:
-        found = list(objects.verify())
-        if restore and any(not problem.keys and problem.where.endswith(".idx") for problem in found):
-            mended += [
-                {"kind": "index", "where": path, "message": f"{path}: made again from the packs"}
-                for path in objects.reindex()
-            ]
-            found = list(objects.verify())
-        lost = _lost(store, objects)
+        found, lost = list(objects.verify()), _lost(store, objects)
+        if restore and (found or lost) and (made := objects.reindex()):
+            mended += [{"kind": "index", "where": path, "message": f"{path}: indexed again"} for path in made]
+            found, lost = list(objects.verify()), _lost(store, objects)
         keys = {key for problem in found for key in problem.keys} | {key for item in lost for key in item.keys}
         if keys and restore:
             config = Config(store, project_root(Path.cwd()))
@@ -170,15 +166,14 @@ def _lost_versions(store: Store, objects: Objects) -> Iterator[Problem]:
         datasets = Datasets(Ledger(store.ledger)).all()
     except CorruptData:
         return  # told already
-    for dataset in datasets:
-        for version in dataset.versions.values():
-            if version.elsewhere:
-                continue
-            missing = sorted(objects.lost((), [version.digest]))
-            if missing:
-                first = missing[0].hex()[:12]
-                message = f"{len(missing)} of its objects are gone or damaged, the first of them {first}…"
-                yield Problem("dataset", version.label, message, tuple(missing))
+    versions = [one for dataset in datasets for one in dataset.versions.values() if not one.elsewhere]
+    if not objects.lost((), [version.digest for version in versions]):
+        return  # all at once, since versions share most of what they are made of
+    for version in versions:
+        missing = sorted(objects.lost((), [version.digest]))
+        if missing:
+            message = f"{len(missing)} of its objects are gone or damaged, the first of them {missing[0].hex()[:12]}…"
+            yield Problem("dataset", version.label, message, tuple(missing))
 
 
 def reindex(arguments: argparse.Namespace) -> int:

@@ -19,35 +19,32 @@ from anew.store.objects.sweep import copy_without, rewriting
 
 
 def reindex(packs: Packs) -> list[str]:
-    """Make the indexes again that are damaged, of what their packs hold up to their first damaged record; which those
-    were. The damaged ones stay beside them, under another name.
+    """Index the packs that no index names, since theirs is damaged or gone: which those are. What they hold up to their
+    first damaged record counts again. Damaged indexes stay beside the new ones, under another name.
     """
-    packs.look_anew()
-    bad = list(packs.bad_indexes)
-    for sealed in packs.indexes:
-        try:
-            sealed.check()
-        except CorruptData:
-            bad.append(sealed.path)
-    if not bad:
-        return []
     with rewriting(packs):
+        bad = set(packs.bad_indexes)
+        for sealed in packs.indexes:
+            try:
+                sealed.check()
+            except CorruptData:
+                bad.add(sealed.path)
+        good = [sealed for sealed in packs.indexes if sealed.path not in bad]
+        known = {name for sealed in good for name, _, _ in sealed.packs} | {live.name for live in packs.lives}
+        with writing(packs.folders.packs):
+            names = [name.removesuffix(".pack") for name in sorted(os.listdir(packs.folders.packs))]
+        found = [name for name in names if name not in known and os.path.exists(packs.folders.pack(name))]
+        # One that is being begun has a live index in a moment.
+        made = [name for name in found if not os.path.exists(packs.folders.live(name)) and _index(packs, name)]
+        # Not before the new ones are there: a pack that nothing names is swept some day.
         for path in bad:
             with writing(path):
                 os.replace(path, path + ".damaged")
-        packs.look_anew()
-        known = {name for sealed in packs.indexes for name, _, _ in sealed.packs} | {live.name for live in packs.lives}
-        with writing(packs.folders.packs):
-            names = sorted(os.listdir(packs.folders.packs))
-        for name in names:
-            stem, _, suffix = name.rpartition(".")
-            if suffix == "pack" and stem not in known and not os.path.exists(packs.folders.live(stem)):
-                _index(packs, stem)
-    return bad
+    return [packs.folders.pack(name) for name in made]
 
 
-def _index(packs: Packs, name: str) -> None:
-    """Write the index of one pack."""
+def _index(packs: Packs, name: str) -> bool:
+    """Write the index of one pack; False for one in which nothing is."""
     path = packs.folders.pack(name)
     pack = packs.pack_file(name)
     entries: dict[bytes, tuple[int, int]] = {}
@@ -56,11 +53,14 @@ def _index(packs: Packs, name: str) -> None:
             entries[key] = (offset, stored)
     except CorruptData:
         pass  # what comes after can't be told apart
-    if entries:
-        end = end_of(entries)
-        rows = [(key, 0, offset, stored) for key, (offset, stored) in entries.items()]
-        with writing(path):
-            index.write(packs.folders.idx(name), [(name, end, seal_of(pack.fileno(), end))], rows)
+    if not entries:
+        return False
+    end = end_of(entries)
+    rows = [(key, 0, offset, stored) for key, (offset, stored) in entries.items()]
+    with writing(path):
+        # Under a name of its own: who has read the damaged one must not take this for that.
+        index.write(packs.folders.idx(os.urandom(8).hex()), [(name, end, seal_of(pack.fileno(), end))], rows)
+    return True
 
 
 def drop(packs: Packs, keys: Collection[bytes], stored_again: Collection[bytes]) -> None:
