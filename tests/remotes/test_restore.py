@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import pytest
 
 from anew.store.objects import Objects
 from projects import Project
+
+ROUNDS = int(os.environ.get("ANEW_REMOTE_ROUNDS", "2"))
 
 
 @pytest.fixture
@@ -112,6 +116,37 @@ def test_a_damaged_index_is_made_again(shared: Project) -> None:
         assert [item["kind"] for item in found["mended"]] == ["index"]
         (index,) = (shared.root / ".anew/objects/index").glob("*.idx")
     shared.anew("checkout", "data", "--force")
+
+
+def test_killed_while_it_mends(shared: Project) -> None:
+    """Whenever that was: the next one brings all of it, and leaves nothing that is wrong."""
+    before = files(shared)
+    shared.anew("push", "kept")
+    store = shared.root / ".anew"
+    whole = shared.root.parent / "whole"
+    shutil.copytree(store, whole)
+    draw = random.Random(ROUNDS)
+    for number in range(ROUNDS):
+        shutil.rmtree(store)
+        shutil.copytree(whole, store)
+        (pack,) = packs(shared)
+        if number % 3 == 0:
+            os.truncate(pack, pack.stat().st_size // 2)
+        elif number % 3 == 1:
+            pack.unlink()
+        else:
+            for index in (store / "objects/index").iterdir():
+                index.unlink()
+        command = [sys.executable, "-m", "anew", "verify"]
+        with subprocess.Popen(command, cwd=shared.root, env=shared.environ, stdout=subprocess.DEVNULL) as child:
+            try:
+                child.wait(draw.uniform(0.2, 1.5))
+            except subprocess.TimeoutExpired:
+                child.kill()
+        assert verified(shared, code=0)["problems"] == []
+        shutil.rmtree(shared.root / "data")
+        shared.anew("checkout", "data")
+        assert files(shared) == before
 
 
 def test_a_remote_that_is_not_there(shared: Project) -> None:

@@ -113,14 +113,17 @@ def _records(packs: Packs, pack: PackFile, path: str, listed: Places, manifests:
 def _dangling(packs: Packs, key: bytes) -> Iterator[Problem]:
     """Chunks that a manifest names and no index knows, or that don't add up."""
     where = packs.where(key)
+    at = key  # what is being read
     try:
         content = packs.read(key)[1]
         for chunk, size in manifest.chunks(content, lambda segment: packs.read(segment)[1], where):
+            at = chunk
             if packs.find(chunk) is None:
-                yield Problem(
-                    "missing", where, f"{where}: chunk {chunk.hex()} of object {key.hex()} is not stored", (chunk,)
-                )
+                message = f"{where}: chunk {chunk.hex()} of object {key.hex()} is not stored"
+                yield Problem("missing", where, message, (chunk,))
             elif packs.peek(chunk)[1] != size:
-                yield Problem("corrupt", where, f"{where}: chunk {chunk.hex()} has not the {size} bytes listed")
+                message = f"{where}: chunk {chunk.hex()} has not the {size} bytes listed"
+                yield Problem("corrupt", where, message, (key,))
+            at = key
     except AnewError as error:
-        yield Problem("corrupt", where, str(error))
+        yield Problem("corrupt", where, str(error), (at,))
