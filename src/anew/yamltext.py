@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*$")
-_KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_./-]*):(?: (.+))?$")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_./@-]*$")
+_KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_./@-]*):(?: (.+))?$")
 # Words of paths, and of commands: what may stand in a plain scalar of a block and is nothing of YAML's there.
 _PLAIN = re.compile(r"[A-Za-z_/$][A-Za-z0-9_./+=@${}<>|&;,()*%-]*(?: [A-Za-z0-9_./+=@${}<>|&;,()*%-]+)*$")
 _HEX = re.compile(r"[0-9][0-9a-f]{31}(?:\.dir)?$")
@@ -220,6 +220,8 @@ def _plain(value: Any, indent: int) -> str:
             return value
         if _HEX.match(value) and not _NUMBER_LIKE.match(value):
             return value
+        if _FRACTION.match(value):  # such as the schema of a lock: text that looks like a number
+            return f"'{value}'"
     raise _Unfamiliar
 
 

@@ -213,7 +213,7 @@ _PIECES = st.sampled_from(["x ", "\\", "$", "{", "}", "\n"]) | st.builds(_expres
 _TEXTS = st.lists(_PIECES, max_size=4).map("".join)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(_NAMES, _DATA, max_size=4), _TEXTS, st.sampled_from(["cmd", "desc", "meta"]))
 def test_any_template_is_what_dvc_makes_of_it(folder: Path, values: dict[str, Any], text: str, key: str) -> None:
     (folder / "params.yaml").unlink(missing_ok=True)

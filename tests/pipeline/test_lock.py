@@ -36,7 +36,7 @@ _ENTRIES = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.dictionaries(_TEXT, _ENTRIES, min_size=1, max_size=3), _TEXT, _ENTRIES)
 def test_any_lock_is_written_as_dvc_writes_it(entries: dict[str, Any], name: str, entry: dict[str, Any]) -> None:
     pytest.importorskip("dvc")

@@ -168,7 +168,7 @@ def test_killed_at_any_time_the_next_run_goes_on(project: Project) -> None:
     wanted = {name: (project.root / name).read_bytes() for name in ("clean", "model-1", "model-2", "all", "parts/a")}
     lock = (project.root / "dvc.lock").read_text()
     dice = random.Random(4)
-    for round_ in range(3):
+    for round_ in range(2):
         project.write("raw.txt", f"round {round_}\n")
         words = [sys.executable, "-m", "anew", "pipeline", "run", "-j", "2", "--quiet"]
         child = subprocess.Popen(
