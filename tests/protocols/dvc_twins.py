@@ -29,11 +29,12 @@ class Side:
         self.root, self.environ, self.tool = root, environ, tool
 
     def run(self, *words: str, cwd: str = ".", code: int | None = 0) -> subprocess.CompletedProcess[str]:
-        if self.tool != DVC:
+        if self.tool not in (ANEW, DVC):
             return self.call([*self.tool, *words], cwd, code)
-        done = WARM.run(list(words), self.root / cwd, self.environ)
+        warm = WARM if self.tool == DVC else WARM_ANEW
+        done = warm.run(list(words), self.root / cwd, self.environ)
         if code is not None:
-            assert done.returncode == code, f"dvc {words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+            assert done.returncode == code, f"{warm.tool} {words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
     def call(self, command: list[str], cwd: str = ".", code: int | None = 0) -> subprocess.CompletedProcess[str]:
@@ -162,7 +163,7 @@ def environment(home: Path) -> dict[str, str]:
 
 ANEW = [sys.executable, "-m", "anew", "dvc"]
 DVC = [sys.executable, "-m", "dvc"]
-WARM = Warm()
+WARM, WARM_ANEW = Warm("dvc"), Warm("anew")
 
 
 def make_twins(tmp_path: Path, start: bool = True) -> Twins:

@@ -1,32 +1,36 @@
-"""The real dvc, kept warm: one process that has loaded it, and forks for each command.
+"""The real dvc, and `anew dvc`, kept warm: a process that has loaded it, and forks for each command.
 
-To start dvc takes most of a second, and the tests do so hundreds of times. Each command still has a process, a folder,
-an environment and descriptors of its own.
+To start dvc takes most of a second, ours a quarter of one, and the tests do so hundreds of times. Each command still
+has a process, a folder, an environment and descriptors of its own.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
+import importlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 
 class Warm:
-    """Runs dvc's commands as `subprocess.run` would."""
+    """Runs commands of `dvc` or of `anew dvc` as `subprocess.run` would."""
 
-    def __init__(self) -> None:
+    def __init__(self, tool: str) -> None:
+        self.tool = tool
         self._process: subprocess.Popen[str] | None = None
 
     def run(self, words: list[str], cwd: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
         if self._process is None:
             plain = {name: value for name, value in environ.items() if name != "HOME"} | {"HOME": "/nonexistent"}
             self._process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", __file__], env=plain, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                text=True,
+                [sys.executable, "-W", "ignore", __file__, self.tool], env=plain, stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, text=True,
             )  # fmt: skip
             atexit.register(self.close)
         assert self._process.stdin is not None
@@ -37,7 +41,7 @@ class Warm:
             self._process.stdin.flush()
             code = int(self._process.stdout.readline())
             said = [Path(folder, name).read_bytes().decode("utf-8", "surrogateescape") for name in ("out", "err")]
-        return subprocess.CompletedProcess(["dvc", *words], code, *said)
+        return subprocess.CompletedProcess([self.tool, *words], code, *said)
 
     def close(self) -> None:
         if self._process is not None:
@@ -49,20 +53,32 @@ class Warm:
             self._process = None
 
 
-def _serve() -> None:
-    from dvc.cli import main  # noqa: F401  # the point of it all
-    from dvc.repo import Repo  # noqa: F401
-
+def _serve(tool: str) -> None:
+    main = _load(tool)
     for line in sys.stdin:
         asked = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            _run(asked)
+            _run(tool, main, asked)
         _, status = os.waitpid(pid, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 
-def _run(asked: dict[str, object]) -> None:
+def _load(tool: str) -> Callable[[list[str]], object]:
+    if tool == "dvc":
+        from dvc.cli import main
+        from dvc.repo import Repo  # noqa: F401
+
+        return main
+    from anew.cli import main as ours
+
+    for name in ("asyncssh", "obstore.store", "urllib3", "webdav4.client"):  # as far as they are installed
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    return lambda words: ours(["dvc", *words])
+
+
+def _run(tool: str, main: Callable[[list[str]], object], asked: dict[str, object]) -> None:
     """In the child: become the command."""
     folder, words = str(asked["folder"]), asked["words"]
     assert isinstance(words, list)
@@ -74,11 +90,9 @@ def _run(asked: dict[str, object]) -> None:
     os.dup2(nothing, 0)
     for fd, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), fd)
-    sys.argv = ["dvc", *words]
+    sys.argv = [tool, *words]
     code: object = 1
     try:
-        from dvc.cli import main
-
         code = main(words)
     except SystemExit as done:
         code = done.code
@@ -92,4 +106,4 @@ def _run(asked: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(sys.argv[1])
