@@ -1,6 +1,6 @@
 """`anew dvc` beside the real dvc: CPU seconds of whole commands, their children included, on the same files.
 
-python benchmarks/dvc.py [--files 2000] [--size 4096] [--folder DIR]
+python benchmarks/dvc.py [--files 2000] [--size 4096] [--stages 100] [--folder DIR]
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--size", type=int, default=4096)
+    parser.add_argument("--stages", type=int, default=100)
     parser.add_argument("--folder", help="where to work; by default the system's place for temporary files")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="anew-bench-") as folder:
         sides = {name: Side(Path(folder), name, tool) for name, tool in TOOLS.items()}
         print(f"{arguments.files} files of {arguments.size} bytes; CPU s (wall s)\n")
         print(f"{'step':<34} {'anew dvc':>16} {'dvc':>16} {'dvc / anew':>11}")
-        for step, act in steps(arguments.files, arguments.size):
+        for step, act in [*steps(arguments.files, arguments.size), *pipeline(arguments.stages)]:
             spent = {name: act(side) for name, side in sides.items()}
             (ours, ours_wall), (theirs, theirs_wall) = spent["anew"], spent["dvc"]
             left, right = f"{ours:.2f} ({ours_wall:.1f})", f"{theirs:.2f} ({theirs_wall:.1f})"
@@ -110,6 +111,26 @@ def steps(files: int, size: int) -> list[tuple[str, Callable[[Side], tuple[float
         ("push all to a folder", lambda side: side.run("push", "-q")),
         ("push, nothing to push", lambda side: side.run("push", "-q")),
         ("pull, cache and workspace empty", pull),
+    ]
+
+
+def pipeline(count: int) -> list[tuple[str, Callable[[Side], tuple[float, float]]]]:
+    """A foreach of `count` stages that copy a file each."""
+
+    def first(side: Side) -> tuple[float, float]:
+        (side.root / "in").write_text("in")
+        (side.root / "params.yaml").write_text("rate: 0.5\nnumbers:\n" + "".join(f"- {one}\n" for one in range(count)))
+        (side.root / "dvc.yaml").write_text(
+            "stages:\n  copy:\n    foreach: ${numbers}\n    do:\n      cmd: cp in out-${item}\n"
+            "      deps:\n      - in\n      params:\n      - rate\n      outs:\n      - out-${item}\n"
+        )
+        time.sleep(0.2)
+        return side.run("repro", "-q")
+
+    return [
+        (f"repro of {count} stages", first),
+        ("repro, nothing changed", lambda side: side.run("repro", "-q")),
+        ("status of the stages", lambda side: side.run("status", "dvc.yaml")),
     ]
 
 
