@@ -105,8 +105,7 @@ def _push_to(project: Project, remote: Remote, outs: Outs, check: bool) -> tuple
     if not problems and not absent:
         each(remote, send, folders)
         remote.flush()
-    if absent:
-        print(f"anew dvc: neither here nor on the remote are {len(absent)} files:\n{_few(absent)}", file=sys.stderr)
+    _tell_absent(absent)
     from anew.protocols.dvc import extras
 
     for out, _ in outs:
@@ -115,6 +114,11 @@ def _push_to(project: Project, remote: Remote, outs: Outs, check: bool) -> tuple
             if said:
                 remote.put_extras(out.md5, said)
     return len(sent), problems
+
+
+def _tell_absent(files: list[str]) -> None:
+    if files:
+        print(f"anew dvc: neither here nor on the remote: {len(files)} files\n{_few(sorted(files))}", file=sys.stderr)
 
 
 def missing_on(project: Project, remote: Remote, wanted: Iterable[Object], check: bool = False) -> set[Object]:
@@ -175,7 +179,10 @@ def fetch(
     project: Project, outs: Outs, name: str | None, largest: int | None = None, again: Iterable[Object] = (),
     jobs: int | None = None,
 ) -> int:  # fmt: skip
-    """Bring what the cache lacks; how many objects that were. `again`: objects that are there, and damaged."""
+    """Bring what the cache lacks; how many objects that were. `again`: objects that are there, and damaged.
+
+    What the remote lacks, too, is told and no failure, as with DVC, and so is that there is no remote at all.
+    """
     got = 0
     failed: list[str] = []
     imports = [(out, below) for out, below in outs if out.stage.is_import and out.cached]
@@ -183,6 +190,8 @@ def fetch(
     own = [(out, below) for out, below in outs if out.cached and out.md5 and id(out) not in elsewhere]
     if own and _lacks(project, own, again):
         for there, group in _by_name(own, name).items():
+            if not there and not project.config.get("core", "remote"):
+                continue
             if is_versioned(project, there):
                 count, problems = Versioned(project, there, jobs).fetch(group)
             else:
@@ -230,16 +239,20 @@ def _fetch_from(
     got = sum(project.cache.stat(*one) is not None for one in folders - before)
     lacking = set(wanted) - _present(project, set(wanted)) | (again & set(wanted))
     came: list[Object] = []
+    absent: list[str] = []
 
     def bring(one: Object) -> None:
         try:
             remote.get(one, project.cache)
             came.append(one)
-        except (NotFound, CorruptData) as error:
+        except NotFound:
+            absent.append(f"{project.shown(wanted[one])} ({one[0]})")
+        except CorruptData as error:
             problems.append(f"{project.shown(wanted[one])}: {error}")
 
     each(remote, bring, lacking)
     got += len(came)
+    _tell_absent(absent)
     from anew.protocols.dvc import extras
 
     for out, _ in outs:
