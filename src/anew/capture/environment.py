@@ -20,6 +20,10 @@ from typing import Any
 from anew.capture import bootstrap
 from anew.capture.redact import Redactor
 
+_asked: dict[
+    str, str
+] = {}  # in this process: a reproduction's trials have stores, and so folders for this, of their own
+
 
 def interpreter(executable: str | None, prefix: str | None, cache: Path) -> dict[str, Any]:
     """The interpreter and its packages (see boot/anew_boot/packages.py); `cache` is a folder that may be deleted.
@@ -31,14 +35,15 @@ def interpreter(executable: str | None, prefix: str | None, cache: Path) -> dict
         key = hashlib.sha256(repr((sys.prefix, sys.version, module.site_folders())).encode()).hexdigest()[:24]
         path = cache / f"{key}.json"
         try:
-            return dict(json.loads(path.read_text()))
+            return dict(json.loads(_asked.get(key) or path.read_text()))
         except (OSError, ValueError):
             pass
         found: dict[str, Any] = module.packages()
+        _asked[key] = json.dumps(found)
         try:
             cache.mkdir(parents=True, exist_ok=True)
             part = path.with_suffix(f".{os.getpid()}")
-            part.write_text(json.dumps(found))
+            part.write_text(_asked[key])
             part.replace(path)
         except OSError:
             pass  # only a cache

@@ -32,9 +32,10 @@ def packages() -> dict[str, Any]:
     found = {}
     for folder, _ in site_folders():
         for distribution in metadata.distributions(path=[folder]):
-            name = (distribution.metadata["Name"] or "").lower().replace("_", "-")
+            said, version = _name_and_version(distribution)
+            name = said.lower().replace("_", "-")
             if name and name not in found:
-                found[name] = _package(distribution, folder)
+                found[name] = _package(distribution, version, folder)
     return {
         "version": platform.python_version(),
         "implementation": platform.python_implementation(),
@@ -48,7 +49,20 @@ def packages() -> dict[str, Any]:
     }
 
 
-def _package(distribution: Any, folder: str) -> dict[str, Any]:
+def _name_and_version(distribution: Any) -> tuple[str, str]:
+    """From the head of its METADATA: importlib.metadata parses the whole of it, as a mail, each time it is asked."""
+    head = (distribution.read_text("METADATA") or "").partition("\n\n")[0]
+    told: dict[str, str] = {}
+    for line in head.split("\n"):
+        key, colon, value = line.partition(":")
+        if colon and key in ("Name", "Version"):
+            told.setdefault(key, value.strip())
+    if len(told) == 2:
+        return told["Name"], told["Version"]
+    return distribution.metadata["Name"] or "", distribution.version
+
+
+def _package(distribution: Any, version: str, folder: str) -> dict[str, Any]:
     record = distribution.read_text("RECORD") or ""
     tops = set()
     for line in record.splitlines():
@@ -58,7 +72,7 @@ def _package(distribution: Any, folder: str) -> dict[str, Any]:
             tops.add(top)
     info = getattr(distribution, "_path", None)
     body = {
-        "version": distribution.version,
+        "version": version,
         "location": folder,
         "info": os.path.basename(str(info)) if info else "",
         "record": hashlib.sha256(record.encode()).hexdigest() if record else "",
