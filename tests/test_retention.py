@@ -267,6 +267,13 @@ def test_versions_out_of_scope_go(project: Project) -> None:
     said = project.anew("gc", "-w", code=1).stderr
     assert "data:v1" in said and "--force" in said
     assert "say which versions" in project.anew("gc", "data", code=2).stderr
+    elsewhere = project.root.parent / "another"
+    elsewhere.mkdir()
+    (elsewhere / "data.anew").write_bytes((project.root / "data.anew").read_bytes())
+    shared = {"ANEW_STORE": str(project.root / ".anew")}
+    assert "other projects" in project.anew("gc", "-w", "--dry-run", code=2, cwd=elsewhere, **shared).stderr
+    found = project.json("gc", "-w", "--dry-run", "-p", str(project.root), cwd=elsewhere, **shared)
+    assert labels(found["let_go"]) == ["v1", "v4", "v5"]
     assert labels(project.json("gc", "-wT", "--force", "--grace", "0")["let_go"]) == ["v1", "v5"]
     project.anew("gc", "--grace", "0")
     assert project.json("verify")["problems"] == []

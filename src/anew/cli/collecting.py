@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anew.cli import text
@@ -104,8 +105,14 @@ def _ask(going: list[Candidate]) -> None:
 def _pointed(arguments: argparse.Namespace) -> set[str]:
     """The digests of versions that pointers name: those of the workspace, and of the commits in scope."""
     with workspace() as work:
+        top, store = work.root, work.store
+        if store.root.parent != top and not (arguments.data or arguments.projects):
+            raise UsageError(
+                f"other projects may use {store.root}: name the datasets to look at, or all projects with --projects"
+            )
         found = {pointer.digest for pointer in work.tracked()}
-        top = work.root
+    for other in arguments.projects or ():
+        found |= {pointer.digest for pointer in pointers.find(Path(other))}
     if not (arguments.all_branches or arguments.all_tags or arguments.all_commits):
         return found
     from anew.protocols.dvc.git import Git

@@ -288,6 +288,9 @@ def _keeping(verbs: Any) -> None:
     scope.add_argument("-T", "--all-tags", action="store_true", help="and those of all tags")
     scope.add_argument("-A", "--all-commits", action="store_true", help="and those of any commit")
     scope.add_argument("--last", type=int, metavar="N", help="and the last N of each dataset")
+    scope.add_argument(
+        "-p", "--projects", nargs="+", metavar="PATH", help="and those that other projects of this store point to"
+    )
     runs = parser.add_argument_group("deleted runs")
     runs.add_argument("--deleted", action="store_true", help="remove them for good, but for those that something needs")
     runs.add_argument("--older-than", type=days, metavar="DAYS", help="those that were deleted so long ago")
