@@ -89,17 +89,6 @@ def test_a_pack_that_is_gone(shared: Project) -> None:
     assert verified(shared, code=0)["problems"] == []
 
 
-def test_all_is_gone(shared: Project) -> None:
-    (shared.root / "kept").unlink()
-    before = files(shared)
-    shutil.rmtree(shared.root / ".anew/objects")
-    found = verified(shared, code=1)
-    assert [item["where"] for item in found["problems"]] == ["kept:v1"]
-    shutil.rmtree(shared.root / "data")
-    shared.anew("checkout", "data")
-    assert files(shared) == before
-
-
 def test_a_damaged_index_is_made_again(shared: Project) -> None:
     """Without a remote: all is there, and only not found."""
     shared.anew("remote", "remove", "origin")
