@@ -42,7 +42,7 @@ remove {}.dvc; remove --outs {}.dvc; move {} {}_moved; move {}_moved {}; unprote
 push; push {}; push -A; pull; pull -f; pull {}; pull --allow-missing; fetch; fetch -a
 gc -w -f; gc -a -f; gc -A -f; gc -w -c -f; gc -w --dry -f; gc -w --not-in-remote -f
 config cache.type symlink; config cache.type hardlink; config cache.type copy; config core.autostage true
-list . --json -R; list . --json --dvc-only
+list . --json -R; list . --json --dvc-only; get . {} -o got
 """
 WORDS = [line.strip().split(" ") for line in COMMANDS.replace("\n", ";").split(";") if line.strip()]
 Step = Callable[[Twins, random.Random], str]

@@ -231,6 +231,9 @@ def test_get_and_list(twins: Twins) -> None:
         assert twins.same_words("list", "../source", *words)
     twins.same_words("list", "-T", "../source")
     twins.both("ls", "../source", "nope", code=1)
+    twins.prepare(lambda side: (side.root.parent / "source/f").write_text("changed since"))
+    twins.both("get", "-q", "../source", "f", "-o", "as-it-stands")
+    assert (twins.ours.root / "as-it-stands").read_text() == "changed since"
 
 
 def test_a_repository_by_its_address(twins: Twins, tmp_path: Path) -> None:

@@ -247,7 +247,7 @@ def get(
         items = source.items(os.path.normpath(path))
         if not items:
             raise NotFound(f"The path '{path}' does not exist in the target repository '{url}'")
-        _download(source, items, path, target)
+        _download(source, {name: source.standing(name) or item for name, item in items.items()}, path, target)
     return target
 
 
@@ -270,6 +270,8 @@ def _download(source: Source, items: dict[str, Item], path: str, target: str) ->
                 if there is fetched:
                     source.bring(item.object, fetched)
                 _copy(there.path(*item.object), place)
+            elif item.file is not None:
+                _copy(item.file, place)
             else:
                 with open(place, "wb") as file:
                     file.write(source.content(item))

@@ -20,6 +20,7 @@ class _Node:
         self.below: dict[str, _Node] = {}
         self.item: Item | None = None
         self.out: str | None = None  # of an output, its md5; "" of what is in one
+        self.size: int | None = None  # of a folder that is an output and was asked for as such
 
     @property
     def is_folder(self) -> bool:
@@ -40,7 +41,7 @@ def _grow(source: Source, dvc_only: bool) -> _Node:
             for part in os.path.relpath(out.path, source.root).split("/"):
                 at = at.below.setdefault(part, _Node())
             _mark(at)
-            at.out = out.md5 or ""
+            at.out, at.size = out.md5 or "", out.raw.get("size") if dvc_only else None
             if not at.below and at.item is None and not out.is_folder:
                 at.item = Item((out.md5 or "", out.legacy), size=out.raw.get("size"))
     return top
@@ -98,6 +99,8 @@ def _row(source: Source, path: str, node: _Node) -> dict[str, Any]:
 def _size(source: Source, path: str, node: _Node) -> int | None:
     """Of a file; of a folder that stands there, what the file system says, as DVC has it."""
     here = f"{source.root}/{path}"
+    if node.is_folder and node.size is not None:
+        return node.size
     if node.item is not None:
         if node.item.size is None and node.item.digest is not None:
             return len(source.content(node.item))

@@ -154,16 +154,25 @@ class Source:
         tracked = {out.path for out in self.outs}
         for at, folders, names in os.walk(self.root):
             folders[:] = [one for one in folders if one not in (".git", ".hg", ".dvc") and f"{at}/{one}" not in tracked]
-            for name in names:
-                file = f"{at}/{name}"
-                if file not in tracked and os.path.isfile(file) and not (ignore and ignore.ignored(file, False)):
-                    stat = os.stat(file)
-                    item = Item(file=file, executable=bool(stat.st_mode & 0o100), size=stat.st_size)
-                    found[os.path.relpath(file, self.root)] = item
+            for one in names:
+                file = f"{at}/{one}"
+                if file not in tracked and not (ignore and ignore.ignored(file, False)):
+                    name = os.path.relpath(file, self.root)
+                    item = self.standing(name)
+                    if item is not None:
+                        found[name] = item
         if self.git is not None and found:
             hidden = self.git.ignored(item.file for item in found.values() if item.file)
             found = {name: item for name, item in found.items() if item.file not in hidden}
         return found
+
+    def standing(self, name: str) -> Item | None:
+        """The file as it stands in a working tree, changed or not, which goes before what is tracked."""
+        file = f"{self.root}/{name}"
+        if self.commit is not None or not os.path.isfile(file):
+            return None
+        stat = os.stat(file)
+        return Item(file=file, executable=bool(stat.st_mode & 0o100), size=stat.st_size)
 
     def _places(self) -> list[Remote]:
         """Where its objects may be: a cache is a remote that lies here."""
