@@ -20,7 +20,7 @@ class _Node:
         self.below: dict[str, _Node] = {}
         self.item: Item | None = None
         self.out: str | None = None  # of an output, its md5; "" of what is in one
-        self.size: int | None = None  # of a folder that is an output and was asked for as such
+        self.size: int | None = None  # of an output, as its stage says
 
     @property
     def is_folder(self) -> bool:
@@ -41,7 +41,7 @@ def _grow(source: Source, dvc_only: bool) -> _Node:
             for part in os.path.relpath(out.path, source.root).split("/"):
                 at = at.below.setdefault(part, _Node())
             _mark(at)
-            at.out, at.size = out.md5 or "", out.raw.get("size") if dvc_only else None
+            at.out, at.size = out.md5 or "", out.raw.get("size")
             if not at.below and at.item is None and not out.is_folder:
                 at.item = Item((out.md5 or "", out.legacy), size=out.raw.get("size"))
     return top
@@ -71,7 +71,7 @@ def entries(
     with source:
         name, top = _find(source, path, dvc_only)
         rows = [(os.path.basename(name), top)] if not top.is_folder else list(_walk(top, "", recursive, depth or 0))
-        return [_row(source, os.path.normpath(f"{path or ''}/{where}".lstrip("/")), node) | {"path": where}
+        return [_row(source, os.path.normpath(f"{path or ''}/{where}".lstrip("/")), node, dvc_only) | {"path": where}
                 for where, node in sorted(rows, key=lambda row: row[0])]  # fmt: skip
 
 
@@ -84,14 +84,14 @@ def _walk(node: _Node, prefix: str, recursive: bool, depth: int, level: int = 1)
             yield f"{prefix}{name}", one
 
 
-def _row(source: Source, path: str, node: _Node) -> dict[str, Any]:
+def _row(source: Source, path: str, node: _Node, dvc_only: bool) -> dict[str, Any]:
     item = node.item
     md5 = node.out or (item.object[0] if item and item.object else None)
     return {
         "isout": node.out is not None,
         "isdir": node.is_folder,
         "isexec": bool(item and item.executable),
-        "size": _size(source, path, node),
+        "size": node.size if dvc_only and node.is_folder else _size(source, path, node),
         "md5": md5 or None,
     }
 
@@ -99,8 +99,6 @@ def _row(source: Source, path: str, node: _Node) -> dict[str, Any]:
 def _size(source: Source, path: str, node: _Node) -> int | None:
     """Of a file; of a folder that stands there, what the file system says, as DVC has it."""
     here = f"{source.root}/{path}"
-    if node.is_folder and node.size is not None:
-        return node.size
     if node.item is not None:
         if node.item.size is None and node.item.digest is not None:
             return len(source.content(node.item))
