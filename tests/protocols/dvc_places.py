@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from anew.protocols.dvc.places import open_url
 from anew.remotes.place import Place
 from protocols.dvc_twins import Side
@@ -32,11 +34,16 @@ class Kind:
         return PLUGINS[self.name]
 
     def configure(self, side: Side, below: str, remote: str = "r") -> None:
-        """Make a remote of it in a project."""
-        side.run("remote", "add", "-q", "-f", "-d", remote, f"{self.url}/{below}")
-        for option, value in self.options.items():
-            level = ["--local"] if option in self.secret else []
-            side.run("remote", "modify", "-q", *level, remote, option, value)
+        """Make a remote of it in a project, as `remote add -d` and `remote modify` would."""
+        configobj = pytest.importorskip("configobj")
+        open_ = {name: value for name, value in self.options.items() if name not in self.secret}
+        hidden = {name: self.options[name] for name in self.options if name in self.secret}
+        for file, values in (("config", {"url": f"{self.url}/{below}", **open_}), ("config.local", hidden)):
+            found = configobj.ConfigObj(str(side.root / ".dvc" / file))
+            if "url" in values:
+                found.setdefault("core", {})["remote"] = remote
+            found[f'remote "{remote}"'] = values
+            found.write()
 
     def place(self, below: str) -> Place:
         return open_url({"url": f"{self.url}/{below}", **self.options})

@@ -140,7 +140,9 @@ def test_more_than_are_asked_for_one_by_one(shared: Shared, kind: Kind, monkeypa
     there = (md5("content of f"), False)
     asked = [there, (md5("content of d/a"), False), (there[0], True)]
     opened = remote.open_remote(Project(str(shared.root)))
+    assert isinstance(opened, remote.PlaceRemote)
     assert opened.sizes(asked) == {there: len("content of f")}
+    opened.close()
 
 
 def test_in_turn_with_dvc(shared: Shared, kind: Kind, tmp_path: Path) -> None:
@@ -247,6 +249,8 @@ def test_imports_are_written_as_dvc_writes_them(tmp_path: Path, kind: Kind) -> N
 
 def test_another_project_is_read_with_settings_of_ours(shared: Shared, kind: Kind, tmp_path: Path) -> None:
     """Its remote's options are given by a file, or one by one."""
+    if kind.name != "s3":
+        pytest.skip("one kind of remote will do")
     ours = project(shared, kind, "other")
     ours.run("push", "-q")
     clear(shared.root / ".dvc/cache")

@@ -144,6 +144,10 @@ class PlaceRemote:
         self._place: Place = places.open_url(conf)
         self.jobs = jobs or int(conf.get("jobs") or (_JOBS_SSH if self._scheme == "ssh" else _JOBS))
 
+    def close(self) -> None:
+        """Give its connections back, where the process lives on."""
+        self._place.close()
+
     @property
     def _lists(self) -> bool:
         return not self._scheme.startswith("http")
