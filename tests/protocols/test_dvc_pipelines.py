@@ -140,6 +140,7 @@ def test_stages_are_added_listed_frozen_and_drawn(twins: Twins) -> None:
 def test_frozen_data_persistent_and_failing_stages(twins: Twins) -> None:
     # When a later stage fails, dvc takes back the entries in .gitignore of those that were done; we don't.
     twins.both("config", "core.no_scm", "true")
+    twins.write("params.yaml", "lr: 1\n")
     twins.write("raw.txt", "1\n")
     twins.both("add", "-q", "raw.txt")
     twins.write(
@@ -149,7 +150,7 @@ def test_frozen_data_persistent_and_failing_stages(twins: Twins) -> None:
         "  bad: {cmd: [touch half, exit 3, touch more], deps: [log], outs: [half]}\n"
         "  after: {cmd: touch a, deps: [half], outs: [a]}\n"
         "  apart: {cmd: 'echo hi > z', outs: [z]}\n"
-        "  ever: {cmd: 'echo ever', always_changed: true, deps: [z]}\n",
+        "  ever: {cmd: 'echo ever', always_changed: true, deps: [z], params: [lr]}\n",
     )
     assert "Running stage 'bad'" in same_words(twins, "repro", code=255)
     same_words(twins, "repro", "-k", code=255, ordered=False)

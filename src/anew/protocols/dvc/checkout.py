@@ -78,7 +78,7 @@ def checkout(
         _remove_tree(project, path, md5)
         changes.deleted.append(path)
         changes.files["deleted"] += 1
-    _remember(project, leftovers)
+    remember(project)
     return changes
 
 
@@ -317,14 +317,21 @@ def _record(project: Project) -> str:
     return f"{project.own}/outs"
 
 
-def _leftovers(project: Project) -> dict[str, str]:
-    """Outputs that we put here, that no file tracks any more, and that are unchanged and can be had again."""
+def _noted(project: Project) -> dict[str, str]:
     import json
 
     try:
         with open(_record(project), encoding="utf-8") as file:
-            known = json.load(file)
+            found = json.load(file)
     except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _leftovers(project: Project) -> dict[str, str]:
+    """Outputs that we put here, that no file tracks any more, and that are unchanged and can be had again."""
+    known = _noted(project)
+    if not known:
         return {}
     tracked = {out.path for out in project.outs}
     found = {}
@@ -360,12 +367,14 @@ def _remove_tree(project: Project, path: str, md5: str) -> None:
         os.unlink(path)
 
 
-def _remember(project: Project, leftovers: dict[str, str]) -> None:
+def remember(project: Project, more: bool = False) -> None:
+    """Note the outputs that are here now; with `more`, beside those that were noted before."""
     import json
 
     from anew.protocols.dvc import durable
 
-    known = {out.path: out.md5 for out in project.outs if out.cached and out.md5 and not out.legacy}
+    known = _noted(project) if more else {}
+    known |= {out.path: out.md5 for out in project.outs if out.cached and out.md5 and not out.legacy}
     try:
         os.makedirs(project.own, exist_ok=True)
         durable.replace(_record(project), json.dumps(known).encode("utf-8", "surrogateescape"))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from anew.errors import AnewError, DvcError, PipelineError
 from anew.pipeline import command, schedule
 from anew.protocols.dvc import runcache, saving
+from anew.protocols.dvc.checkout import remember
 from anew.protocols.dvc.project import Chosen
 from anew.protocols.dvc.stages import PIPELINE, PipelineStage
 from anew.protocols.dvc.status import deps_status, out_status
@@ -105,6 +106,8 @@ class Repro:
         try:
             schedule.run(steps, needs, self._step, self._on_failure, self.options.jobs)
         finally:
+            if self.ran and not self.options.dry:
+                remember(self.project, more=True)  # so that a checkout takes away what no stage makes any more
             self.project.save()
         if self._failed and self.options.on_error != "ignore":
             raise DvcError(f"failed to reproduce{_names(self.project, self._failed)}")

@@ -188,7 +188,7 @@ class PipelineStage(Stage):
 
     @property
     def always_changed(self) -> bool:
-        return super().always_changed and not self.params
+        return bool(self.raw.get("always_changed")) or (super().always_changed and not self.params)
 
 
 def load_pointer(path: str, text: str) -> Stage:
