@@ -195,3 +195,35 @@ def test_gc_takes_away_what_a_killed_process_left(shared: Shared) -> None:
         os.utime(path, (time.time() - 2 * 24 * 3600,) * 2)
     ours.run("gc", "-q", "-w", "-f")
     assert not old.exists() and fresh.exists() and living.exists()
+
+
+def test_an_add_that_finds_no_space_leaves_nothing_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The limit on a file's size stands in for the disk's: the system refuses the write in the same place."""
+    import resource
+
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "-q", "--no-scm"]) == 0
+    write(tmp_path / "d", {"small": b"1", "large": os.urandom(3_000_000), "other": os.urandom(1_100_000)})
+    before = tree(tmp_path / "d")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for size in (100_000, 2_000_000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            assert main(["add", "-q", "d"]) == 1
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert "no space" in capsys.readouterr().err
+        assert not (tmp_path / "d.dvc").exists()
+        assert not list(tmp_path.rglob("*.tmp"))
+    assert main(["add", "-q", "d"]) == 0
+    clear(tmp_path / "d")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, hard))
+    try:
+        assert main(["checkout", "-q"]) == 255
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "no space" in capsys.readouterr().err
+    assert main(["checkout", "-q"]) == 0
+    assert tree(tmp_path / "d") == before

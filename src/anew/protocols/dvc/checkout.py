@@ -13,6 +13,7 @@ from anew.protocols.dvc.durable import write_all
 from anew.protocols.dvc.folders import Reader, scan
 from anew.protocols.dvc.hashes import fold
 from anew.protocols.dvc.stages import inside
+from anew.store.objects.disk import refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -226,8 +227,10 @@ def _copy(project: Project, md5: str, path: str, legacy: bool) -> None:
         for chunk in project.cache.chunks(md5, legacy):
             hasher.update(fold(chunk) if legacy else chunk)
             write_all(fd, chunk)
-    except BaseException:
+    except BaseException as error:
         os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise refused(error, path) from error
         raise
     finally:
         os.close(fd)
