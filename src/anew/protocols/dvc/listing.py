@@ -91,21 +91,21 @@ def _row(source: Source, path: str, node: _Node, dvc_only: bool) -> dict[str, An
         "isout": node.out is not None,
         "isdir": node.is_folder,
         "isexec": bool(item and item.executable),
-        "size": node.size if dvc_only and node.is_folder else _size(source, path, node),
+        "size": _size(source, path, node, dvc_only),
         "md5": md5 or None,
     }
 
 
-def _size(source: Source, path: str, node: _Node) -> int | None:
-    """Of a file; of a folder that stands there, what the file system says, as DVC has it."""
-    here = f"{source.root}/{path}"
-    if node.item is not None:
-        if node.item.size is None and node.item.digest is not None:
-            return len(source.content(node.item))
-        if node.item.size is None and source.commit is None and os.path.exists(here):
-            return os.stat(here).st_size
-        return node.item.size
-    return os.stat(here).st_size if source.commit is None and os.path.isdir(here) else None
+def _size(source: Source, path: str, node: _Node, dvc_only: bool) -> int | None:
+    """What the file system says of what stands there, and else what is tracked, as DVC has it."""
+    here, item = f"{source.root}/{path}", node.item
+    if dvc_only and (node.is_folder or node.size is not None):
+        return node.size
+    if not dvc_only and source.commit is None and os.path.exists(here):
+        return os.stat(here).st_size
+    if item is not None and item.size is None and item.digest is not None:
+        return len(source.content(item))
+    return item.size if item is not None else None
 
 
 def tree(source: Source, path: str | None, dvc_only: bool, depth: int | None) -> Iterator[str]:
