@@ -173,7 +173,7 @@ def test_verify_misses_the_files_of_a_model(
     hub.close()
     monkeypatch.setenv("ANEW_STORE", str(hub.store.root))
     assert main(["verify"]) == 1
-    assert f"broken model {hub.store.root / 'models' / model_id}: 1 objects" in capsys.readouterr().out
+    assert f"broken model {hub.store.root / 'models' / model_id}: 1 of the objects" in capsys.readouterr().out
 
 
 def test_what_is_acknowledged_is_read_once_the_index_can_be(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,7 @@ def test_sorting_columns_and_groups(page: Page) -> None:
     page.get_by_role("columnheader", name="alpha").get_by_role("button").click()
     assert said(page, "sort") == ["-params.alpha"]
     expect(page.get_by_role("columnheader", name="alpha")).to_have_attribute("aria-sort", "descending")
+    expect(page.locator(".rows [role=rowheader] a").first).to_be_visible()
     first = names(page)[0]
     page.get_by_role("columnheader", name="alpha").get_by_role("button").click()
     expect(page.locator(".rows [role=rowheader] a").first).not_to_have_text(first)

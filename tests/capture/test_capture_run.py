@@ -27,6 +27,12 @@ def console(project: Project, stream: str = "stdout") -> str:
         return load(store, project.json("show", "last")["id"], objects).console[stream]
 
 
+def _default_signals() -> None:
+    """A test suite in the background of a shell inherits that SIGINT is ignored; under nohup, SIGHUP."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(project: Project, script: str, *options: str) -> subprocess.Popen[bytes]:
     """Begin a run, and wait until the script says that it is ready."""
     project.write(
@@ -35,8 +41,7 @@ def start(project: Project, script: str, *options: str) -> subprocess.Popen[byte
     running = subprocess.Popen(
         [*ANEW, *options, "train.py"], cwd=project.root, env=project.environ, start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        # A test suite in the background of a shell inherits that SIGINT is ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=_default_signals,
     )  # fmt: skip
     while not (project.root / "ready").exists():
         assert running.poll() is None

@@ -101,6 +101,8 @@ def read(key: bytes, get_blob: GetBlob) -> Iterator[Entry]:
 
 def rows(key: bytes, get_blob: GetBlob) -> Iterator[Row]:
     """The rows of one folder, checked: names that can be names, in order, each once."""
+    if key == EMPTY:
+        return  # it is not stored where its row alone says so
     last, count = "", 0
     names: set[str] = set()
     for found in _leaves(key, get_blob, LEVELS_MAX):
