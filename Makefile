@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 
-.PHONY: help setup ui browser demo test lint docs kills sync-rounds fault-rounds servers dvc-rounds wheel bench clean
+.PHONY: help setup ui browser demo test lint docs kills sync-rounds fault-rounds servers verdicts dvc-rounds wheel bench clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -56,6 +56,9 @@ kills: setup $(VENV)/.tested-with  ## the 1,000-kill trial in full
 
 sync-rounds: setup $(VENV)/.tested-with  ## 200 rounds of killing client and server while runs go up
 	ANEW_SYNC_ROUNDS=200 $(BIN)/python -m pytest tests/test_sync.py -k killed
+
+verdicts: setup $(VENV)/.tested-with  ## every real script, and every way to spoil its results
+	ANEW_VERDICTS=all $(BIN)/python -m pytest tests/real
 
 dvc-rounds: setup $(VENV)/.tested-with  ## 200 rounds of any commands in any order, beside the real dvc
 	ANEW_DVC_ROUNDS=200 $(BIN)/python -m pytest tests/protocols/test_dvc_turns.py

@@ -17,7 +17,10 @@ __all__ = ["shared", "twins"]
 pytestmark = pytest.mark.real
 
 
-@pytest.fixture(scope="module", params=["s3", "azure", "ssh", "webdav", "http"])
+KINDS = ["s3", "azure", "ssh", "webdav", "http"]
+
+
+@pytest.fixture(scope="module", params=[pytest.param(kind, marks=pytest.mark.xdist_group(kind)) for kind in KINDS])
 def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kind]:
     try:
         found = dvc_places.start(request.param, tmp_path_factory.mktemp(request.param))

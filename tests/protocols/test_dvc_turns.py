@@ -16,7 +16,7 @@ from protocols.dvc_twins import Side, Twins, clear, make_twins
 
 pytestmark = pytest.mark.real
 
-ROUNDS = int(os.environ.get("ANEW_DVC_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("ANEW_DVC_ROUNDS", "2"))
 STEPS = 25
 FILES = [
     "data/a.csv",

@@ -1,10 +1,12 @@
 """Real, unmodified scripts: their verdict is the true one, for the true cause, and no spoiled result passes for it.
 
-The table of truths is in cases.py, with how each was found.
+The table of truths is in cases.py, with how each was found. `make verdicts` runs all of them, with each way in which
+their results are spoiled; else the two that take a minute are left out, and one way will do.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from real.cases import CASES, Case
 
 # Where several libraries' threads share few processors, a waiting one should sleep.
 _PATIENT = "OMP_WAIT_POLICY"
+_ALL = os.environ.get("ANEW_VERDICTS") == "all"
+_LONG = {"torch_hogwild", "xgb_linear"}
 _SLOW = {
     "notebook_export", "sk_boosting", "sk_forest", "sk_grid", "sk_kmeans", "sk_learning_curve", "torch_cnn",
     "torch_events", "torch_hogwild", "torch_mlp", "torch_rnn", "xgb_linear", "xgb_train",
@@ -26,6 +30,8 @@ _SLOW = {
 
 def _of(case: Case) -> Any:
     marks = [pytest.mark.real, *([pytest.mark.slow] if case.name in _SLOW else [])]
+    if case.name in _LONG and not _ALL:
+        marks.append(pytest.mark.skip("takes a minute: `make verdicts` runs it"))
     return pytest.param(case, id=case.name, marks=marks)
 
 
@@ -50,7 +56,7 @@ def test_the_verdict_is_the_true_one_and_no_spoiled_result_has_it(
 
     monkeypatch.setenv("HOME", project.environ["HOME"])
     store = Store(project.root / case.cwd / ".anew")
-    for file, old, new in case.spoiled:
+    for file, old, new in case.spoiled if _ALL else case.spoiled[:1]:
         _spoil(monkeypatch, file, old, new)
         spoiled = reproduce(store, run, Options(diagnose=False))
         assert spoiled.verdict == "diverged", (old, new, spoiled.error)
