@@ -46,7 +46,8 @@ def _side_by_side(
     failed: Callable[[Stage, Exception], set[Stage]],
     jobs: int,
 ) -> None:
-    waiting = {stage: {one for one in needs.get(stage, ()) if one in set(stages)} for stage in stages}
+    among = set(stages)
+    waiting = {stage: among.intersection(needs.get(stage, ())) for stage in stages}
     running: dict[Future[None], Stage] = {}
     stopped: Exception | None = None
     with ThreadPoolExecutor(jobs) as pool:
