@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from anew.protocols.dvc.git import Git
+
 
 class Taken:
     """What was found at the path of an output, and is in the cache now."""
@@ -52,7 +54,7 @@ def add(
 
 
 def commit(project: Project, chosen: Iterable[Any], relink: bool = True, keep: bool = True) -> None:
-    """Take what is in the workspace as it is for outputs that are tracked already; without `keep`, only its hash."""
+    """Take what is in the workspace as it is for outputs of `.dvc` files; without `keep`, only its hash."""
     rows = [(one.out, one.below) for one in chosen if not one.out.external]
     for out, _ in rows:
         if not os.path.lexists(out.path):
@@ -64,8 +66,7 @@ def commit(project: Project, chosen: Iterable[Any], relink: bool = True, keep: b
             know(project, out, below, found)
             if keep and out.cached and relink:
                 link_files(project, found.files)
-        pointers = {id(out.stage): out.stage for out, _ in rows if out.stage.name is None}
-        for stage in pointers.values():
+        for stage in {id(out.stage): out.stage for out, _ in rows}.values():
             project.write_stage(stage)
 
 
@@ -144,16 +145,21 @@ def _refuse(project: Project, wanted: list[tuple[Out, str | None]]) -> None:
                 )
     if project.git is None:
         return
-    tracked = project.git.tracked(out.path for out, _ in wanted)
+    refuse_in_git(project, project.git, [out.path for out, _ in wanted])
+    hidden = project.git.ignored(out.stage.path for out in fresh)
+    for path in hidden:
+        raise Conflict(f"bad DVC file name '{project.shown(path)}' is git-ignored: mend .gitignore, or rename it")
+
+
+def refuse_in_git(project: Project, git: Git, paths: list[str]) -> None:
+    """Raises Conflict for an output that Git tracks, or tracks some of."""
+    tracked = git.tracked(paths)
     if tracked:
-        shown = project.shown(next(out.path for out, _ in wanted if inside(tracked[0], out.path)))
+        shown = project.shown(next((path for path in paths if inside(tracked[0], path)), tracked[0]))
         raise Conflict(
             f"output '{shown}' is already tracked by Git. To stop that, and track it here:\n"
             f"  git rm -r --cached '{shown}'\n  git commit -m \"stop tracking {shown}\""
         )
-    hidden = project.git.ignored(out.stage.path for out in fresh)
-    for path in hidden:
-        raise Conflict(f"bad DVC file name '{project.shown(path)}' is git-ignored: mend .gitignore, or rename it")
 
 
 def _all_there(project: Project, taken: list[Taken]) -> bool:

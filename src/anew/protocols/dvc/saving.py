@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from anew.errors import Conflict, DvcError, NotFound, PipelineError
+from anew.errors import DvcError, NotFound, PipelineError
 from anew.pipeline import lock, params
 from anew.protocols.dvc import durable
-from anew.protocols.dvc.adding import know, link_files, take
+from anew.protocols.dvc.adding import know, link_files, refuse_in_git, take
 from anew.protocols.dvc.checkout import remove_output
 from anew.protocols.dvc.stages import PipelineStage
 
@@ -118,13 +118,7 @@ def _is_text(path: str) -> bool:
 def _hide(project: Project, paths: list[str]) -> list[str]:
     if project.git is None or not paths:
         return []
-    tracked = project.git.tracked(paths)
-    if tracked:
-        shown = project.shown(tracked[0])
-        raise Conflict(
-            f"output '{shown}' is already tracked by Git. To stop that, and track it here:\n"
-            f"  git rm -r --cached '{shown}'\n  git commit -m \"stop tracking {shown}\""
-        )
+    refuse_in_git(project, project.git, paths)
     from anew.protocols.dvc.gitignore import hide
 
     return hide(project.git, paths)
